@@ -1,0 +1,217 @@
+"""`quant doctor`: what is wrong here, and the line that fixes it.
+
+A check is a function of the project root that returns a `Check`. Each concern keeps its own in its own room; `CHECKS`
+names them in the order in which they are printed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, cast
+
+import click
+
+from quant_team_utils import git, roster, settings
+from quant_team_utils.cli import load
+from quant_team_utils.errors import QuantError
+from quant_team_utils.paths import MARKER, project_root
+
+CHECKS = {
+    "python": "quant_team_utils.doctor:check_python",
+    "packages": "quant_team_utils.doctor:check_packages",
+    "environment file": "quant_team_utils.doctor:check_env_file",
+    "settings": "quant_team_utils.doctor:check_settings",
+    "market data": "quant_team_data.commands:check_service",
+    "git hooks": "quant_team_utils.doctor:check_hooks",
+    "ignored files": "quant_team_utils.doctor:check_ignored",
+    "identity": "quant_team_utils.doctor:check_identity",
+    "roster": "infrastructure.access:check_roster",
+    "access files": "infrastructure.access:check_compiled",
+    "template": "quant_team_utils.doctor:check_template",
+}
+INSTALL = "pip install -r requirements.txt"
+SETUP = "quant setup"
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)\s*(;.*)?$")
+_ADDRESS = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found; a `fix` is the command that mends it."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    detail: str
+    fix: str | None = None
+
+
+def examine(root: Path) -> Iterator[Check]:
+    """Yield the result of every check; one that raises a `QuantError` has failed with that sentence."""
+    for name, target in CHECKS.items():
+        try:
+            yield cast("Callable[[Path], Check]", load(target))(root)
+        except QuantError as error:
+            yield Check(name, "fail", str(error))
+        except ImportError as error:
+            yield Check(name, "fail", f"{error.name or error} is not installed in {sys.executable}", INSTALL)
+
+
+def report(root: Path) -> bool:
+    """Print every check as a line, with the command that mends it; return whether none failed."""
+    passed = True
+    for check in examine(root):
+        passed = passed and check.state != "fail"
+        mark = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}[check.state]
+        fix = f"  ->  {check.fix}" if check.fix and check.state != "ok" else ""
+        click.echo(f"{mark}  {check.name + ':':<17} {check.detail}{fix}")
+    return passed
+
+
+def check_python(root: Path) -> Check:
+    """Python has an environment of its own."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.prefix == sys.base_prefix and not os.environ.get("CONDA_PREFIX"):
+        return Check("python", "warn", f"{version} at {sys.executable}, no environment", "python -m venv .venv")
+    return Check("python", "ok", f"{version} at {sys.executable}")
+
+
+def pins(root: Path) -> Iterator[tuple[str, str, bool]]:
+    """Yield name, version and whether a condition stands behind it, for each pin of the two requirement files."""
+    for name in ("requirements.txt", "requirements-team.txt"):
+        path = root / name
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            if found := _PIN.match(line.strip()):
+                yield found[1], found[2], found[3] is not None
+
+
+def check_packages(root: Path) -> Check:
+    """Every package is installed at the version that the team pinned."""
+    differing = []
+    count = 0
+    for name, wanted, conditional in pins(root):
+        count += 1
+        try:
+            installed = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            if not conditional:
+                differing.append(f"{name} is missing")
+            continue
+        if installed != wanted:
+            differing.append(f"{name} is {installed}, not {wanted}")
+    if differing:
+        more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        return Check("packages", "fail", ", ".join(differing[:3]) + more, INSTALL)
+    return Check("packages", "ok", f"{count} pins of requirements.txt are installed")
+
+
+def check_env_file(root: Path) -> Check:
+    """`.env` is there, readable, for the owner only, and not in git."""
+    name = "environment file"
+    path = root / settings.ENV_FILE
+    if not path.exists():
+        return Check(name, "fail", f"there is no {path.name}", SETUP)
+    settings.read_env_file(path)
+    mode = path.stat().st_mode & 0o777
+    if os.name == "posix" and mode & 0o077:
+        return Check(name, "fail", f"{path.name} has mode {mode:03o}: others can read it", f"chmod 600 {path.name}")
+    tracked = [line for line in git.run(root, "ls-files", ".env", ".env.*").splitlines() if line != ".env.example"]
+    if tracked:
+        return Check(name, "fail", f"{tracked[0]} is in git", f"git rm --cached {tracked[0]}, then rotate its keys")
+    return Check(name, "ok", f"{path.name}, mode {mode:03o}" if os.name == "posix" else path.name)
+
+
+def check_settings(root: Path) -> Check:
+    """Which source won for each variable; secrets are not shown."""
+    shown = []
+    for variable in settings.VARIABLES.values():
+        setting = settings.lookup(variable.name)
+        if setting.value is not None and setting.source != "default":
+            value = "(set)" if variable.secret else f"={setting.value}"
+            shown.append(f"{variable.name}{value} from {setting.source}")
+    return Check("settings", "ok", ", ".join(shown) or "all at their defaults")
+
+
+def check_hooks(root: Path) -> Check:
+    """The hooks of this repository are the ones git runs, executable, with an interpreter that exists."""
+    from quant_team_utils.setup import HOOKS, hook_settings
+
+    name = "git hooks"
+    if not git.is_repository(root):
+        return Check(name, "fail", f"{root} is not a git repository", SETUP)
+    for key, wanted in hook_settings().items():
+        value = git.config(root, key)
+        if key == "quant.python":
+            if value is None or shutil.which(value) is None:
+                return Check(name, "fail", f"the hooks' interpreter {value or '(unset)'} does not exist", SETUP)
+        elif value != wanted:
+            return Check(name, "fail", f"git config {key} is {value or 'unset'}, not {wanted}", SETUP)
+    recorded = git.run(root, "ls-files", "--stage", "--", *(f"hooks/{hook}" for hook in HOOKS)).splitlines()
+    plain = [line.split("\t")[1] for line in recorded if not line.startswith("100755")]
+    if plain or len(recorded) < len(HOOKS):
+        missing = plain or ["hooks/"]
+        return Check(
+            name, "fail", f"{missing[0]} is not recorded as executable", f"git update-index --chmod=+x {missing[0]}"
+        )
+    changed = git.run(root, "diff", "--name-only", "HEAD", "--", "hooks").splitlines()
+    if changed:
+        return Check(
+            name, "fail", f"{changed[0]} differs from the commit: another tool may have overwritten it",
+            f"git checkout HEAD -- {changed[0]}",
+        )  # fmt: skip
+    return Check(name, "ok", "commit-msg, pre-commit, pre-push and the notebook filter")
+
+
+def check_ignored(root: Path) -> Check:
+    """Secrets and market data are ignored; the code of the data room is not."""
+    name = "ignored files"
+    for path, wanted in ((".env", True), ("data/bars.parquet", True), ("src/data/quant_team_data/new.py", False)):
+        try:
+            git.run(root, "check-ignore", "--quiet", path)
+            ignored = True
+        except git.GitError:
+            ignored = False
+        if ignored != wanted:
+            detail = f"{path} is {'ignored' if ignored else 'not ignored'} by git"
+            return Check(name, "fail", detail, "git checkout HEAD -- .gitignore")
+    return Check(name, "ok", ".env and data/ are ignored, src/data/ is not")
+
+
+def check_identity(root: Path) -> Check:
+    """Who sits here is an active member, and git has an author."""
+    name = "identity"
+    handle = roster.me(root)
+    if handle is None:
+        return Check(name, "fail", "nobody is set up here", f"{SETUP} --as HANDLE")
+    member = roster.find(root, handle)
+    if git.config(root, "user.name") is None or git.config(root, "user.email") is None:
+        return Check(name, "fail", "git has no user name or e-mail address", SETUP)
+    return Check(name, "ok", f"{handle}, {member.role}{', senior' if member.senior else ''}")
+
+
+def check_template(root: Path) -> Check:
+    """The version of the template, and whether teammates can reach it."""
+    import yaml
+
+    try:
+        answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
+        version, source = str(answers["_commit"]), str(answers["_src_path"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return Check("template", "fail", f"{MARKER} is not readable", f"git checkout -- {MARKER}")
+    if not _ADDRESS.match(source):
+        detail = f"{version} from the local path {source}: teammates cannot update from it"
+        return Check("template", "warn", detail, f"put the template's address after _src_path: in {MARKER}, commit")
+    return Check("template", "ok", f"{version} from {source}")
+
+
+@click.command()
+def command() -> None:
+    """Check this machine and this clone; each failed line ends with the command that mends it."""
+    if not report(project_root()):
+        sys.exit(1)

@@ -1,0 +1,71 @@
+"""Git as a process: the few calls that this project makes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from quant_team_utils.errors import QuantError
+
+
+class GitError(QuantError):
+    """Git is missing, or a git command failed."""
+
+
+def run(root: Path, *arguments: str) -> str:
+    """Run git in a folder and return its standard output without the trailing line end.
+
+    Raises:
+        GitError: git is not installed, or the command failed; the text holds git's last line.
+    """
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except FileNotFoundError:
+        raise GitError("Git is not on PATH: install git, then run this command again.") from None
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise GitError(f"`git {' '.join(arguments)}` failed in {root}: {last}")
+    return done.stdout.rstrip("\n")
+
+
+def config(root: Path, key: str, *, local: bool = False) -> str | None:
+    """Return a git configuration value as git sees it in a folder (or as that clone alone sets it), or None."""
+    try:
+        return run(root, "config", *(["--local"] if local else []), "--get", key) or None
+    except GitError:
+        return None
+
+
+def is_repository(root: Path) -> bool:
+    """Tell whether a folder is the top of a git work tree; one inside a larger repository is not."""
+    try:
+        top = run(root, "rev-parse", "--show-toplevel")
+    except GitError:
+        return False
+    return Path(top).resolve() == root.resolve()
+
+
+def has_ref(root: Path, name: str) -> bool:
+    """Tell whether a reference names a commit."""
+    try:
+        run(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except GitError:
+        return False
+    return True
+
+
+def has_commits(root: Path) -> bool:
+    """Tell whether HEAD names a commit."""
+    return has_ref(root, "HEAD")
+
+
+def changes(root: Path) -> list[str]:
+    """Return the lines of `git status --porcelain`: none if the tree is clean, untracked files included."""
+    return run(root, "status", "--porcelain").splitlines()
+
+
+def branch(root: Path) -> str | None:
+    """Return the name of the current branch, or None on a detached HEAD."""
+    return run(root, "branch", "--show-current") or None

@@ -1,0 +1,38 @@
+"""Where the project is: one rule for commands, notebooks, tests and hooks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from quant_team_utils.errors import QuantError
+
+MARKER = ".copier-answers.yml"
+
+
+class ProjectNotFoundError(QuantError):
+    """No project root was found from the working directory or from this file."""
+
+
+def project_root() -> Path:
+    """Return the absolute path of the team repository.
+
+    `QUANT_ROOT` wins; then the nearest folder upward from the working directory that holds
+    `.copier-answers.yml`; then the nearest one upward from this file.
+
+    Raises:
+        ProjectNotFoundError: there is none, or `QUANT_ROOT` names a folder that is none.
+    """
+    named = os.environ.get("QUANT_ROOT")
+    if named:
+        root = Path(named).resolve()
+        if not root.is_dir():
+            raise ProjectNotFoundError(f"QUANT_ROOT names {named}, which is not a folder: correct or unset it.")
+        return root
+    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        for folder in (start, *start.parents):
+            if (folder / MARKER).is_file():
+                return folder
+    raise ProjectNotFoundError(
+        f"No {MARKER} in {Path.cwd()} or above it: change into the team repository, or set QUANT_ROOT to it."
+    )
