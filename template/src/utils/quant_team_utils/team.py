@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -183,7 +184,7 @@ def edit(path: Path | None) -> None:
     old = answers["team"]
     new = read_roster(path) if path else None
     text = EDITOR_HELP + dump_roster(old)
-    if new is None and not click.get_text_stream("stdin").isatty():
+    if new is None and not sys.stdin.isatty():
         raise TeamError("There is no terminal to edit on: give the new roster with `quant team edit --file team.yml`.")
     while True:
         if new is None:
