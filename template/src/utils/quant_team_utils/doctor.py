@@ -38,7 +38,6 @@ CHECKS = {
 }
 INSTALL = "pip install -r requirements.txt"
 SETUP = "quant setup"
-_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)\s*(;.*)?$")
 _ADDRESS = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
 
 
@@ -82,33 +81,39 @@ def check_python(root: Path) -> Check:
     return Check("python", "ok", f"{version} at {sys.executable}")
 
 
-def pins(root: Path) -> Iterator[tuple[str, str, bool]]:
-    """Yield name, version and whether a condition stands behind it, for each pin of the two requirement files."""
+def pins(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and version of each pin in the two requirement files that holds on this machine."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     for name in ("requirements.txt", "requirements-team.txt"):
         path = root / name
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-            if found := _PIN.match(line.strip()):
-                yield found[1], found[2], found[3] is not None
+            try:
+                pin = Requirement(line.partition("#")[0].strip())
+            except InvalidRequirement:
+                continue  # a blank line, a comment, an option of pip
+            version = str(pin.specifier)
+            if version.startswith("==") and (pin.marker is None or pin.marker.evaluate()):
+                yield pin.name, version.removeprefix("==")
 
 
 def check_packages(root: Path) -> Check:
     """Every package is installed at the version that the team pinned."""
     differing = []
     count = 0
-    for name, wanted, conditional in pins(root):
+    for name, wanted in pins(root):
         count += 1
         try:
             installed = metadata.version(name)
         except metadata.PackageNotFoundError:
-            if not conditional:
-                differing.append(f"{name} is missing")
-            continue
-        if installed != wanted:
-            differing.append(f"{name} is {installed}, not {wanted}")
+            differing.append(f"{name} is missing")
+        else:
+            if installed != wanted:
+                differing.append(f"{name} is {installed}, not {wanted}")
     if differing:
         more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
         return Check("packages", "fail", ", ".join(differing[:3]) + more, INSTALL)
-    return Check("packages", "ok", f"{count} pins of requirements.txt are installed")
+    return Check("packages", "ok", f"{count} pins are installed")
 
 
 def check_env_file(root: Path) -> Check:
