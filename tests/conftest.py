@@ -1,0 +1,139 @@
+"""A snapshot of the working tree as a clean template repository, copies of it, and an environment to run them in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import copier
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# Where a team gets the template from; README.md names the same address.
+SOURCE = "https://github.com/quant-team-template/quant-team-template.git"
+BIN = "Scripts" if os.name == "nt" else "bin"
+
+Copy = Callable[..., Path]
+
+
+def run(*command: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with output captured as text; a failure shows all of it."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        encoding="utf-8",
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if check and done.returncode:
+        pytest.fail(f"{command} in {cwd} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def git(cwd: Path, *arguments: str, check: bool = True) -> str:
+    """Run git and return its standard output."""
+    return run("git", *arguments, cwd=cwd, check=check).stdout.rstrip("\n")
+
+
+def snapshot(target: Path) -> Path:
+    """Copy the working tree, uncommitted changes included, into a new git repository with one commit."""
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    git(target, "init", "--quiet")
+    git(target, "add", "--all")
+    git(target, "commit", "--quiet", "-m", "feat: snapshot")
+    return target
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees the settings of the person or machine that runs it: git's, Copier's, the project's own."""
+    folder = tmp_path_factory.mktemp("settings")
+    config = folder / "gitconfig"
+    config.write_text(
+        "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n[init]\n\tdefaultBranch = main\n"
+        "[protocol \"file\"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n",
+        encoding="utf-8",
+    )
+    (folder / "copier.yml").write_text("", encoding="utf-8")
+    os.environ.update(
+        GIT_CONFIG_GLOBAL=str(config), GIT_CONFIG_NOSYSTEM="1", COPIER_SETTINGS_PATH=str(folder / "copier.yml")
+    )
+    for name in list(os.environ):
+        if name.startswith(("TICKDB_", "QUANT_", "DEFAULT_BACKTEST_", "SECRETS_")) or name in ("GIT_DIR", "PYTHONPATH"):
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, _plain_settings: None) -> Path:
+    """Return a git repository that holds the working tree as its one commit."""
+    return snapshot(tmp_path_factory.mktemp("template"))
+
+
+def copy_template(template: Path, target: Path, data: Mapping[str, Any] | None = None) -> Path:
+    """Copy the template as a stranger would: no trust, messages on, default answers but for `data`."""
+    copier.run_copy(str(template), target, data=dict(data or {}), defaults=True, unsafe=False, quiet=False)
+    return target
+
+
+@pytest.fixture
+def copy(template: Path, tmp_path: Path) -> Copy:
+    """Return a function that copies the template into a new folder: `copy(name="team", **answers)`."""
+
+    def copy(name: str = "team", **answers: object) -> Path:
+        return copy_template(template, tmp_path / name, answers)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def default_team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return one copy with the default answers; tests read it and never write to it."""
+    return copy_template(template, tmp_path_factory.mktemp("default") / "team")
+
+
+class TeamEnvironment:
+    """A virtual environment with the pins of a rendered repository; `quant` comes from the repository asked for.
+
+    One environment serves every repository of a run: the packages are the same, and PYTHONPATH puts the source roots
+    of the repository in question before those of the one that was installed.
+    """
+
+    def __init__(self, folder: Path, repository: Path) -> None:
+        self.bin = folder / BIN
+        run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, folder, cwd=repository)
+        pins = ["-r", "requirements.txt", "-e", ".[notebook]", "-c", ROOT / "requirements.txt"]
+        run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", folder, *pins, cwd=repository)
+
+    def environment(self, repository: Path) -> dict[str, str]:
+        """Return the variables that make this environment the active one, for one repository."""
+        roots = [str(repository / "src" / name) for name in ("data", "features", "strategies", "backtest", "utils")]
+        return {
+            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
+            "VIRTUAL_ENV": str(self.bin.parent),
+            "PYTHONPATH": os.pathsep.join([*roots, str(repository)]),
+        }
+
+    def run(
+        self, repository: Path, *command: str | Path, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of this environment in a repository."""
+        program = shutil.which(str(command[0]), path=str(self.bin)) or str(command[0])
+        variables = {**self.environment(repository), **environment}
+        return run(program, *command[1:], cwd=repository, check=check, **variables)
+
+
+@pytest.fixture(scope="session")
+def team_environment(default_team: Path, tmp_path_factory: pytest.TempPathFactory) -> TeamEnvironment:
+    """Return an environment in which rendered repositories run."""
+    return TeamEnvironment(tmp_path_factory.mktemp("environment") / "venv", default_team)
