@@ -62,10 +62,10 @@ def _plain_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
     config = folder / "gitconfig"
     config.write_text(
         "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n[init]\n\tdefaultBranch = main\n"
-        "[protocol \"file\"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n",
+        '[protocol "file"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n',
         encoding="utf-8",
     )
-    (folder / "copier.yml").write_text("", encoding="utf-8")
+    (folder / "copier.yml").write_text("{}\n", encoding="utf-8")
     os.environ.update(
         GIT_CONFIG_GLOBAL=str(config), GIT_CONFIG_NOSYSTEM="1", COPIER_SETTINGS_PATH=str(folder / "copier.yml")
     )
