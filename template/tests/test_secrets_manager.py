@@ -203,10 +203,10 @@ def test_a_file_open_to_others_is_refused(mode: int, key: str, folder: Path) -> 
 @posix_only
 def test_links_pipes_and_folders_are_refused(key: str, folder: Path) -> None:
     """Only a regular file is read: no link is followed, no pipe is waited for, no folder is opened."""
-    assert sys.platform != "win32"  # the type checker on Windows knows no mkfifo
     real = put_production_credentials("alpaca", ALPACA)
     (folder / "link.enc").symlink_to(real)
-    os.mkfifo(folder / "pipe.enc", 0o600)
+    if sys.platform != "win32":  # the type checker on Windows knows no mkfifo
+        os.mkfifo(folder / "pipe.enc", 0o600)
     (folder / "room.enc").mkdir(mode=0o700)
     for service in ("link", "pipe"):
         assert "not a regular file" in refused(service)
