@@ -137,3 +137,29 @@ class TeamEnvironment:
 def team_environment(default_team: Path, tmp_path_factory: pytest.TempPathFactory) -> TeamEnvironment:
     """Return an environment in which rendered repositories run."""
     return TeamEnvironment(tmp_path_factory.mktemp("environment") / "venv", default_team)
+
+
+@pytest.fixture(scope="session")
+def started(template: Path, team_environment: TeamEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy on which `quant setup --defaults` has run; tests take a copy of it through `repository`."""
+    folder = copy_template(template, tmp_path_factory.mktemp("started") / "team")
+    team_environment.run(folder, "quant", "setup", "--defaults")
+    return folder
+
+
+@pytest.fixture
+def repository(started: Path, tmp_path: Path) -> Path:
+    """Return a team repository of one's own, set up as alice, on develop."""
+    folder = tmp_path / "team"
+    shutil.copytree(started, folder, symlinks=True)
+    return folder
+
+
+@pytest.fixture
+def clone(repository: Path, tmp_path: Path) -> Path:
+    """Return a fresh clone of a team repository whose origin has `main` and `develop`; nothing is set up in it."""
+    origin = tmp_path / "origin.git"
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), str(origin))
+    git(origin, "symbolic-ref", "HEAD", "refs/heads/main")
+    git(tmp_path, "clone", "--quiet", str(origin), str(tmp_path / "clone"))
+    return tmp_path / "clone"

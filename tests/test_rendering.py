@@ -237,4 +237,4 @@ def test_the_two_vocabularies_are_one(default_team: Path) -> None:
     asked = re.search(r"\{\{ (\{.*\}) \| to_json \}\}", document["vocabulary"]["default"], re.DOTALL)
     assert asked
     wanted = {system: set(grants) for system, grants in ast.literal_eval(asked[1]).items()}
-    assert {system: set(grants) for system, grants in known.items()} == wanted
+    assert {system: set(grants) for system, (_, grants) in known.items()} == wanted

@@ -35,7 +35,6 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from quant_team_utils import settings
 from quant_team_utils.errors import QuantError
 
-DEFAULT_DIR = "/secrets"
 _SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -104,7 +103,7 @@ def _path(service: str) -> Path:
             f"{service!r} is not the name of a service: use lower-case letters, digits and underscores, at most 63, "
             "starting with a letter."
         )
-    return Path(settings.get("SECRETS_DIR") or DEFAULT_DIR).expanduser() / f"{service}.enc"
+    return Path(settings.get("SECRETS_DIR") or "").expanduser() / f"{service}.enc"
 
 
 def _cipher() -> MultiFernet:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from quant_team_utils import settings
 
 from infrastructure.secrets_manager import (
-    DEFAULT_DIR,
     SecretsError,
     get_production_credentials,
     put_production_credentials,
@@ -229,4 +229,4 @@ def test_a_failed_write_leaves_the_older_file(key: str, folder: Path, monkeypatc
 
 def test_the_default_folder_is_the_article_s() -> None:
     """Without SECRETS_DIR, credentials are looked for where the article keeps them."""
-    assert DEFAULT_DIR == "/secrets"
+    assert settings.get("SECRETS_DIR") == "/secrets"

@@ -145,7 +145,7 @@ def check_settings(root: Path) -> Check:
 
 def check_hooks(root: Path) -> Check:
     """The hooks of this repository are the ones git runs, executable, with an interpreter that exists."""
-    from quant_team_utils.setup import HOOKS, hook_settings
+    from quant_team_utils.setup import PROGRAMS, hook_settings
 
     name = "git hooks"
     if not git.is_repository(root):
@@ -157,9 +157,9 @@ def check_hooks(root: Path) -> Check:
                 return Check(name, "fail", f"the hooks' interpreter {value or '(unset)'} does not exist", SETUP)
         elif value != wanted:
             return Check(name, "fail", f"git config {key} is {value or 'unset'}, not {wanted}", SETUP)
-    recorded = git.run(root, "ls-files", "--stage", "--", *(f"hooks/{hook}" for hook in HOOKS)).splitlines()
+    recorded = git.run(root, "ls-files", "--stage", "--", *PROGRAMS).splitlines()
     plain = [line.split("\t")[1] for line in recorded if not line.startswith("100755")]
-    if plain or len(recorded) < len(HOOKS):
+    if plain or len(recorded) < len(PROGRAMS):
         missing = plain or ["hooks/"]
         return Check(
             name, "fail", f"{missing[0]} is not recorded as executable", f"git update-index --chmod=+x {missing[0]}"

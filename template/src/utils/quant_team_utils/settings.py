@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quant_team_utils.errors import QuantError
-from quant_team_utils.paths import project_root
+from quant_team_utils.paths import ProjectNotFoundError, project_root
 
 ENV_FILE = ".env"
 PLACEHOLDERS = frozenset({"tk_live_your_key_here", "tk_live_xxxxxxxxxxxxxxxxxxxxxxxx"})
@@ -42,7 +42,7 @@ VARIABLES = {
         Variable("TICKDB_API_KEY", secret=True),
         Variable("DEFAULT_BACKTEST_START", default="2020-01-01"),
         Variable("DEFAULT_BACKTEST_END", default="2024-12-31"),
-        Variable("SECRETS_DIR"),
+        Variable("SECRETS_DIR", default="/secrets"),
         Variable("SECRETS_ENCRYPTION_KEY", secret=True),
         Variable("QUANT_ROOT"),
     )
@@ -88,7 +88,10 @@ def lookup(name: str) -> Setting:
     value = os.environ.get(name, "").strip()
     if value:
         return Setting(name, value, "environment")
-    value = read_env_file(env_file()).get(name, "").strip()
+    try:
+        value = read_env_file(env_file()).get(name, "").strip()
+    except ProjectNotFoundError:
+        value = ""  # an installed wheel on a production host has no checkout: the environment is all there is
     if value:
         return Setting(name, value, ENV_FILE)
     return Setting(name, variable.default, "default" if variable.default is not None else None)
@@ -107,7 +110,8 @@ def is_placeholder(value: str) -> bool:
 def secret_values() -> list[str]:
     """Return the values of all secret variables that are set, for redaction; never raises."""
     try:
-        found = (get(variable.name) for variable in VARIABLES.values() if variable.secret)
-        return [value for value in found if value]
+        found = [get(variable.name) for variable in VARIABLES.values() if variable.secret]
     except QuantError:
-        return [os.environ[name] for name, v in VARIABLES.items() if v.secret and os.environ.get(name)]
+        found = [os.environ.get(variable.name) for variable in VARIABLES.values() if variable.secret]
+    # An encryption key may be a ring of several, with commas between them.
+    return [part for value in found if value for part in value.split(",") if part]

@@ -22,7 +22,7 @@ from quant_team_utils.settings import ENV_FILE
 
 FIRST_COMMIT = "feat: start the team repository"
 EXAMPLE_NOTEBOOK = "notebooks/example.ipynb"
-HOOKS = ("commit-msg", "pre-commit", "pre-push")
+PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")
 
 
 class SetupError(QuantError):
@@ -116,13 +116,12 @@ def first_commit(root: Path) -> None:
     """Commit the fresh copy to `main` and branch `develop` off it."""
     add_notebook_folders(root)
     compile_access(root)
-    hooks = [f"hooks/{name}" for name in (*HOOKS, "strip-notebook")]
     if os.name == "posix":
-        for name in hooks:
+        for name in PROGRAMS:
             path = root / name
             path.chmod(path.stat().st_mode | 0o111)
     git.run(root, "add", "--all")
-    git.run(root, "update-index", "--chmod=+x", *hooks)
+    git.run(root, "update-index", "--chmod=+x", *PROGRAMS)
     git.run(root, "commit", "--quiet", "-m", FIRST_COMMIT)
     git.run(root, "switch", "--quiet", "-c", "develop")
     click.echo("  first commit made on main; you are on develop")
