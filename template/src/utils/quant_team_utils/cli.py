@@ -23,7 +23,7 @@ COMMANDS = {
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
-    "team": ("quant_team_utils.team:command", "The roster: list, edit."),
+    "team": ("infrastructure.team:command", "The roster: list, edit."),
 }
 
 

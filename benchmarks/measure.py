@@ -1,0 +1,55 @@
+"""Side-by-side measurement: every variant once a round, in changing order; CPU of the process and all its children."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import statistics
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+Variant = Callable[[int], None]
+
+
+def cpu_seconds(action: Callable[[], None]) -> float:
+    """Return user plus system seconds that the processes started by an action have used; they must have ended."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run a command to its end, silently; a failure raises."""
+    subprocess.run(
+        [str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, check=True, capture_output=True
+    )
+
+
+def interleave(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[float]]:
+    """Return the CPU seconds of each variant, a figure a round; one round before them warms the caches."""
+    figures: dict[str, list[float]] = {name: [] for name in variants}
+    for number in range(-1, rounds):
+        names = list(variants)
+        random.Random(number).shuffle(names)  # noqa: S311
+        for name in names:
+            seconds = cpu_seconds(lambda name=name: variants[name](number))  # type: ignore[misc]
+            if number >= 0:
+                figures[name].append(seconds)
+    return figures
+
+
+def report(title: str, figures: Mapping[str, Sequence[float]], base: str, limits: Mapping[str, float]) -> bool:
+    """Print medians and their ratio to the base variant; return whether every ratio keeps its limit."""
+    print(f"\n{title} (median CPU of {len(figures[base])} interleaved rounds)\n")
+    print("| variant | CPU ms | ratio | limit |\n|---|---|---|---|")
+    kept = True
+    floor = statistics.median(figures[base])
+    for name, seconds in figures.items():
+        median = statistics.median(seconds)
+        limit = limits.get(name)
+        kept = kept and (limit is None or median / floor <= limit)
+        print(f"| {name} | {median * 1000:.1f} | {median / floor:.2f} | {limit or ''} |")
+    return kept
