@@ -1,5 +1,7 @@
-"""`copier copy` of this template against the same questions and roster with five of its files; `quant --help` against
-the import of its command-line library.
+"""What a copy and a command cost.
+
+`copier copy` of this template against the same questions and roster with five of its files; `quant --help` against the
+import of its command-line library.
 
     python benchmarks/copy_template.py [ROUNDS]
 """

@@ -13,12 +13,10 @@ from pathlib import Path
 Variant = Callable[[int], None]
 
 
-def cpu_seconds(action: Callable[[], None]) -> float:
-    """Return user plus system seconds that the processes started by an action have used; they must have ended."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    action()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def cpu_of_children() -> float:
+    """Return user plus system seconds of all processes that were started here and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> None:
@@ -35,9 +33,10 @@ def interleave(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[f
         names = list(variants)
         random.Random(number).shuffle(names)  # noqa: S311
         for name in names:
-            seconds = cpu_seconds(lambda name=name: variants[name](number))  # type: ignore[misc]
+            before = cpu_of_children()
+            variants[name](number)
             if number >= 0:
-                figures[name].append(seconds)
+                figures[name].append(cpu_of_children() - before)
     return figures
 
 
