@@ -1,0 +1,1 @@
+"""Backtests: engine, metrics, runner (which logs every run) and result files."""

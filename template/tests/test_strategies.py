@@ -1,0 +1,113 @@
+"""Strategies and features: found by name, typed parameters, nothing known before its bar's close."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import quant_team_strategies
+from quant_team_features import FeatureError
+from quant_team_features.momentum import momentum
+from quant_team_strategies import StrategyError, load, names
+
+
+def frame(closes: list[float]) -> pl.DataFrame:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    return pl.DataFrame({"time": [start + timedelta(days=i) for i in range(len(closes))], "close": closes})
+
+
+def test_momentum_by_hand() -> None:
+    """Two bars of look-back, one skipped: on bar 3 it is close[2] / close[0] - 1, and nothing before that."""
+    values = frame([100, 110, 120, 60, 90]).select(momentum(2, 1).alias("m"))["m"].to_list()
+    assert values == [None, None, None, pytest.approx(0.2), pytest.approx(60 / 110 - 1)]
+
+
+@pytest.mark.parametrize(("lookback", "skip"), [(0, 0), (-1, 0), (5, -1)])
+def test_momentum_refuses_counts_without_meaning(lookback: int, skip: int) -> None:
+    """A look-back of no bars, or a skip into the future, is refused."""
+    with pytest.raises(FeatureError, match="lookback"):
+        momentum(lookback, skip)
+
+
+def test_momentum_holds_what_has_risen() -> None:
+    """Half the account each: long above the threshold, flat below it, short below it if told to, flat before."""
+    bars = {"UP": frame([100, 101, 102, 103]), "DOWN": frame([100, 99, 98, 97])}
+    strategy = load("momentum")
+    flat = strategy.target_weights(bars, strategy.parameters({"lookback": 1, "skip": 1}))
+    assert flat["UP"].to_list() == [0, 0, 0.5, 0.5]
+    assert flat["DOWN"].to_list() == [0, 0, 0, 0]
+    short = strategy.target_weights(bars, strategy.parameters({"lookback": 1, "skip": 1, "short": True}))
+    assert short["DOWN"].to_list() == [0, 0, -0.5, -0.5]
+
+
+@pytest.mark.parametrize("name", names())
+def test_weights_do_not_look_ahead(name: str) -> None:
+    """A strategy's weights on shorter histories are the beginning of its weights on the whole one."""
+    strategy = load(name)
+    closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
+    columns = {"open": closes, "high": closes, "low": closes, "volume": [1e6] * 400}
+    whole = {symbol: frame(closes).with_columns(**{k: pl.Series(v) for k, v in columns.items()}) for symbol in "AB"}
+    full = strategy.target_weights(whole, strategy.parameters())
+    for length in (150, 257, 399):
+        cut = strategy.target_weights({s: bars.head(length) for s, bars in whole.items()}, strategy.parameters())
+        assert all(cut[symbol].to_list() == full[symbol].head(length).to_list() for symbol in whole)
+
+
+def test_an_unknown_strategy_gets_the_nearest() -> None:
+    """A misspelled name is answered with the nearest one and the list."""
+    with pytest.raises(StrategyError, match=r"did you mean momentum\? Known: .*momentum"):
+        load("momentun")
+
+
+def test_listing_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A strategy that cannot be imported is listed all the same; a helper with an underscore is not."""
+    (tmp_path / "broken.py").write_text("raise RuntimeError\n", encoding="utf-8")
+    (tmp_path / "_helper.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])
+    assert names() == ["broken"]
+
+
+def test_a_half_written_strategy_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module without the parts of a strategy is refused by the names of the parts."""
+    (tmp_path / "half_written.py").write_text("SYMBOLS = ()\nDEFAULTS = {}\n", encoding="utf-8")
+    monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])
+    with pytest.raises(StrategyError, match="lacks INTERVAL, target_weights"):
+        load("half_written")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"lookback": "20"}, 20),
+        ({"threshold": "0.05"}, 0.05),
+        ({"threshold": 1}, 1.0),
+        ({"short": "true"}, True),
+        ({"short": False}, False),
+    ],
+)
+def test_parameters_take_the_type_of_their_default(given: dict[str, Any], expected: Any) -> None:
+    """Text from a command line becomes the type of the default."""
+    found = load("momentum").parameters(given)[next(iter(given))]
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"lookbak": 20}, "has no parameter 'lookbak': it knows lookback, skip"),
+        ({"lookback": "long"}, "lookback takes int"),
+        ({"lookback": 20.5}, "lookback takes int"),
+        ({"lookback": True}, "lookback takes int"),
+        ({"threshold": "nan"}, "threshold takes float"),
+        ({"short": "maybe"}, "short takes bool"),
+        ({"short": 1}, "short takes bool"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_refused(given: dict[str, Any], sentence: str) -> None:
+    """An unknown name lists the known ones; a value of the wrong type names what is wanted."""
+    with pytest.raises(StrategyError, match=sentence):
+        load("momentum").parameters(given)
