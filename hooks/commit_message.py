@@ -294,12 +294,12 @@ def in_progress(folder: str, *heads: str) -> bool:
 
 def refusal(fault: str, message: bytes, cleanup: Cleanup, types: dict[str, str], path: str) -> str:
     """Explain a refusal in at most six lines, and keep what was typed where git does not overwrite it."""
-    lines = list(cleanup.lines(message))
-    if not lines:
+    subject = decoded(next(cleanup.lines(message), b""))
+    if not subject:
         return f"commit-msg: {fault}."
     text = [
         f"commit-msg: {fault}.",
-        f"  write:  {suggestion(decoded(lines[0]), types)}",
+        f"  write:  {suggestion(subject, types)}",
         f"  types:  {listed(types)}",
     ]
     folder, name = os.path.split(os.path.abspath(path))
@@ -308,10 +308,21 @@ def refusal(fault: str, message: bytes, cleanup: Cleanup, types: dict[str, str],
         return "\n".join(text)  # not git's file: nobody overwrites it
     try:
         with open(kept, "wb") as file:
-            file.write(b"\n".join(lines).rstrip(b"\n") + b"\n")
+            file.write(typed(message, cleanup))
     except OSError as error:
         return "\n".join([*text, f"  kept:   nowhere, {shown(kept)} cannot be written: {error.strerror}"])
     return "\n".join([*text, f"  kept:   {shown(kept)}", f"  again:  {retry(folder, kept)}"])
+
+
+def typed(message: bytes, cleanup: Cleanup) -> bytes:
+    """Return what a person wrote in a message file: without git's comments and the diff below them."""
+    import re
+
+    if cleanup.diff_goes:
+        message = (b"\n" + message).partition(b"\n" + cleanup.prefix + CUT)[0][1:]
+    if cleanup.comments_go:
+        message = re.sub(rb"(?m)^" + re.escape(cleanup.prefix) + rb".*\n?", b"", message)
+    return message.strip(b"\n") + b"\n"
 
 
 def retry(folder: str, kept: str) -> str:

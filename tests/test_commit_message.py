@@ -1,0 +1,288 @@
+"""The judge of commit messages and the shell in front of it, on files; test_hooks_git.py has real commits."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import ROOT, git, run
+
+HOOK = ROOT / "hooks" / "commit-msg"
+SHELL = shutil.which("sh") or "sh"
+TABLE = json.loads((ROOT / "tests" / "commit_messages.json").read_text(encoding="utf-8"))
+
+spec = importlib.util.spec_from_file_location("commit_message", ROOT / "hooks" / "commit_message.py")
+assert spec is not None
+assert spec.loader is not None
+judge: Any = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(judge)
+TYPES = judge.read_types()
+
+
+@pytest.fixture(autouse=True)
+def _outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.delenv("GIT_EDITOR", raising=False)
+
+
+def verdict(message: bytes, scopes: bool = False) -> tuple[bool, str]:
+    """Judge a message file as an editor leaves it; return whether it is accepted, and what was printed."""
+    Path("message").write_bytes(message)
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        code = judge.check_file("message", TYPES, scopes)
+    return code == 0, said.getvalue()
+
+
+def shell_accepts(message: bytes) -> bool:
+    """Tell whether the shell alone accepts a message: it finds neither Python nor git to ask."""
+    Path("message").write_bytes(message)
+    return subprocess.run([SHELL, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("row", TABLE, ids=[row["name"] for row in TABLE])
+def test_each_message_of_the_table_gets_its_verdict(row: dict[str, Any]) -> None:
+    """Every message of the table is accepted or refused as it says, and the shell accepts none that is refused."""
+    message = row["message"].encode()
+    accepted, said = verdict(message)
+    assert accepted == row["accept"], said
+    assert accepted or not shell_accepts(message)
+    assert len(said.splitlines()) <= 6
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_shell_alone_accepts_the_plain_good_message(kind: str) -> None:
+    """A good message of each type costs no second process, whatever its body."""
+    assert shell_accepts(f"{kind}: short description\n\nbody with ümlauts\n# and more\n".encode())
+    assert shell_accepts(f"{kind}: short description".encode())
+
+
+def test_there_are_the_six_types_of_the_convention() -> None:
+    """The list holds the article's types, in its order."""
+    assert list(TYPES) == ["feat", "fix", "data", "test", "refactor", "docs"]
+
+
+def test_a_large_body_is_not_read() -> None:
+    """A body of 100 MB does not keep the shell from accepting, nor Python from refusing."""
+    assert shell_accepts(b"feat: import the archive\n\n" + b"x" * 100_000_000)
+    accepted, said = verdict(b"import the archive\n\n" + b"line\n" * 20_000_000)
+    assert not accepted
+    assert len(said) < 1000
+
+
+@pytest.mark.parametrize(
+    ("subject", "better"),
+    [
+        ("feature: x", "feat: x"),
+        ("Feat: x", "feat: x"),
+        ("feat(loader): x", "feat: loader: x"),
+        ("feat(loader)!: x", "feat: loader: x"),
+        ("feat!: x", "feat: x"),
+        ("feat:x", "feat: x"),
+        ("feat :x", "feat: x"),
+        ("feat:\u00a0x", "feat: x"),
+        (" feat: x", "feat: x"),
+        ("'feat: x'", "feat: x"),
+        ("[fix] x", "fix: x"),
+        ("fix - x", "fix: x"),
+        ("docs x", "docs: x"),
+        ("faet: x", "feat: x"),
+        ("bugfix: x", "fix: x"),
+        ("chore: x", "refactor: x"),
+        ("WIP: fix: x", "fix: x"),
+        ("Update README.md", "docs: Update README.md"),
+        ("add tests of the cache", "test: add tests of the cache"),
+        ("nothing known", "feat: nothing known"),
+        ("feat: \x1b[31mred\x07", "feat: [31mred"),
+        ("fix:", "fix: <short description>"),
+        ("feat: " + "word " * 20, "feat: " + "word " * 12 + "word"),
+    ],
+)
+def test_a_refusal_shows_the_subject_as_it_should_be(subject: str, better: str) -> None:
+    """The suggestion keeps what was meant, ready to paste."""
+    assert judge.suggestion(subject, TYPES) == better
+
+
+def test_scopes_are_refused_unless_asked_for() -> None:
+    """`--allow-scopes` accepts a scope, an exclamation mark, and both; a scope must say something."""
+    for subject in (b"feat(loader): x", b"feat!: x", b"fix(a,b)!: x"):
+        assert not verdict(subject)[0]
+        assert verdict(subject, scopes=True)[0]
+    for subject in (b"feat(): x", b"feat()!: x", b"feat(a: x", b"feat (a): x", b"perf(a): x", b"feat(a)b: x"):
+        assert not verdict(subject, scopes=True)[0]
+    assert run(SHELL, HOOK, "--allow-scopes", message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 0
+    assert run(SHELL, HOOK, message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 1
+
+
+def message_file(message: bytes) -> Path:
+    Path("message").write_bytes(message)
+    return Path("message").resolve()
+
+
+def test_control_characters_are_shown_escaped() -> None:
+    """A refused subject cannot paint the terminal."""
+    said = verdict(b"fea\x1b[31mture\x07 \xe2\x80\xae nonsense: x")[1]
+    assert said.replace("\n", "").isprintable()
+    assert r"\x1b[31m" in said
+    assert r"\u202e" in said
+
+
+def test_bytes_that_are_not_utf8_are_judged_as_git_records_them() -> None:
+    """Latin-1 is accepted where the rest is good, and refused without a traceback where it is not."""
+    assert verdict("fix: für alle Börsen\n".encode("latin-1"))[0]
+    assert "does not begin with a type" in verdict("für alle Börsen\n".encode("latin-1"))[1]
+
+
+def test_a_byte_order_mark_is_taken_out_of_the_file() -> None:
+    """An accepted file loses its invisible mark, and nothing else."""
+    assert verdict(b"\xef\xbb\xbffeat: x\r\n\r\nbody \r\n")[0]
+    assert Path("message").read_bytes() == b"feat: x\r\n\r\nbody \r\n"
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence() -> None:
+    """A missing file, a folder: one line, no traceback."""
+    for name in ("missing", "."):
+        done = run(SHELL, HOOK, name, cwd=Path.cwd(), check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("commit-msg: cannot read")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_message_file_of_ones_own_is_left_alone() -> None:
+    """Only git's file is kept under another name: nobody overwrites a file of one's own."""
+    assert not verdict(b"nonsense\n")[0]
+    assert os.listdir() == ["message"]  # noqa: PTH208
+
+
+def test_an_accepted_message_imports_next_to_nothing() -> None:
+    """The judge starts fast: a message that only Python accepts loads no module that only a refusal needs."""
+    path = message_file("feat: prüfen\n".encode())
+    program = ROOT / "hooks" / "commit_message.py"
+    done = run(sys.executable, "-S", "-E", "-I", "-X", "importtime", program, path, cwd=Path.cwd())
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"re", "subprocess", "argparse", "pathlib", "typing", "difflib", "unicodedata", "collections"}
+
+
+def test_the_program_explains_itself() -> None:
+    """Without arguments, and with wrong ones, the usage is printed."""
+    for arguments, code in (([], 2), (["--help"], 0), (["a", "b"], 2), (["--rnage", "x"], 2)):
+        done = run(SHELL, HOOK, *arguments, cwd=Path.cwd(), check=False)
+        assert (done.returncode, "--range A..B" in done.stderr) == (code, True)
+
+
+def test_without_python_the_refusal_says_so() -> None:
+    """A message that the shell cannot accept is not let pass where nobody can judge it."""
+    done = subprocess.run([SHELL, HOOK, message_file(b"x")], env={"PATH": os.devnull}, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "needs Python" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("title", "accepted"),
+    [
+        ("feat: replay engine", True),
+        ("Draft: feat: replay engine", True),
+        ('Revert "feat: replay engine"', True),
+        ("Merge branch 'develop' into 'main'", True),
+        ("Replay engine", False),
+        ("fixup! feat: replay engine", False),
+        ("feat: " + "x" * 67, False),
+        ("feat: $(touch pwned)", True),
+        ("", False),
+    ],
+)
+def test_a_title_is_judged_like_a_subject(title: str, accepted: bool) -> None:
+    """A pull request's title must do as the subject of its merge."""
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert (judge.main(["--title", title]) == 0) == accepted
+    assert bool(said.getvalue()) != accepted
+    assert not Path("pwned").exists()
+
+
+def test_a_range_is_judged_without_merges_and_bots(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a range, every commit that stays is judged as final: a fixup! is refused there, a merge is not judged."""
+    repository = Path.cwd()
+    git(repository, "init", "-q")
+    for message in ("feat: first", "nonsense", "fixup! feat: first", "feat: good\n\nbody"):
+        git(repository, "commit", "-q", "--allow-empty", "-m", message)
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Bump x", "--author", "dependabot[bot] <b@example.com>")
+    git(repository, "checkout", "-q", "-b", "other", "HEAD~1")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "data: other")
+    git(repository, "merge", "-q", "-m", "whatever", "main")
+    assert judge.main(["--range", "main~4..HEAD"]) == 1
+    said = capsys.readouterr().err
+    assert "nonsense" in said
+    assert "fixup! feat: first" in said
+    assert "2 of 5 messages refused" in said
+    assert judge.main(["--range", "main~2..HEAD"]) == 0
+    assert judge.main(["--range", "HEAD..HEAD"]) == 0
+    for wrong in ("nowhere..HEAD", "--all", ""):
+        assert judge.main(["--range", wrong]) == 1
+
+
+def test_a_message_in_another_encoding_is_judged_as_text() -> None:
+    """A recorded latin-1 message is read in its own encoding."""
+    repository = Path.cwd()
+    git(repository, "init", "-q")
+    Path("m").write_bytes("fix: für alle\n".encode("latin-1"))
+    git(repository, "-c", "i18n.commitEncoding=latin-1", "commit", "-q", "--allow-empty", "-F", "m")
+    assert judge.main(["--range", "HEAD"]) == 0
+
+
+# Lines that are nearly right reach more of the judge than bytes that are nothing.
+PIECES = [
+    *(f"{kind}:".encode() for kind in TYPES), b"feat: x", b"fix: y", b" ", b"\t", b"\n", b"\r\n", b"\n\n", b"x", b"# c",
+    b"#", b";", b"(a)", b"!", b"<short description>", b"...", b'Revert "', b'"', b"Merge branch '", b"'", b"fixup! ",
+    b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xff", b"\0", b"\x1b", b"x" * 66, b"~", b"\xf0\x9f\x90\x9b", b"-",
+    b"# ------------------------ >8 ------------------------\n", b"with '#' will be ignored", b"feature", b"[",
+]  # fmt: skip
+messages = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+check = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@check
+@given(messages)
+@example(b": x\n")
+@example(b"fe\0at: x\n")
+def test_no_bytes_make_a_traceback_and_the_shell_is_never_laxer(message: bytes) -> None:
+    """Whatever stands in the file, there is a verdict of at most six lines; the shell accepts only what Python does."""
+    accepted, said = verdict(message)
+    assert len(said.splitlines()) <= (0 if accepted else 6)
+    assert accepted or not shell_accepts(message)
+
+
+@check
+@given(st.one_of(st.text(max_size=100), messages.map(lambda message: message.decode("utf-8", "replace"))))
+def test_every_suggestion_is_accepted(subject: str) -> None:
+    """What a refusal tells people to write passes, or visibly lacks its description."""
+    better = judge.suggestion(subject, TYPES)
+    assert better.endswith("<short description>") or judge.judge_subject(better, TYPES, False) is None
+    assert better.replace("\u200d", "").replace("\u200c", "").isprintable()
+
+
+@pytest.mark.parametrize("name", ["commit-msg", "commit_message.py", "commit-types"])
+def test_the_sources_can_be_included_by_the_template(name: str) -> None:
+    """Nothing in the sources means anything to Jinja."""
+    text = (ROOT / "hooks" / name).read_text(encoding="utf-8")
+    assert not any(mark in text for mark in ("{{", "{%", "{#"))
+    assert (ROOT / "template" / "hooks" / f"{name}.jinja").read_text() == f'{{%- include "hooks/{name}" -%}}'
+
+
+def test_the_team_gets_the_same_bytes(default_team: Path) -> None:
+    """The rendered hook is the source, byte for byte, and executable."""
+    for name in ("commit-msg", "commit_message.py", "commit-types"):
+        assert (default_team / "hooks" / name).read_bytes() == (ROOT / "hooks" / name).read_bytes()
+    for name in ("commit-msg", "pre-commit", "pre-push", "strip-notebook"):
+        assert os.access(default_team / "hooks" / name, os.X_OK)
