@@ -123,7 +123,9 @@ def markets(draw: st.DrawFn) -> tuple[dict[str, Bars], dict[str, list[float]], A
     return bars, weights, rules
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(markets())
 def test_equity_equals_the_plain_ledger(drawn: tuple[dict[str, Bars], dict[str, list[float]], Assumptions]) -> None:
     """Whatever the calendars, weights, volumes and costs, the engine's equity is the plain ledger's."""
@@ -132,7 +134,7 @@ def test_equity_equals_the_plain_ledger(drawn: tuple[dict[str, Bars], dict[str, 
     assert done.equity == pytest.approx(ledger(bars, weights, rules), rel=1e-9, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(markets())
 def test_profits_add_up(drawn: tuple[dict[str, Bars], dict[str, list[float]], Assumptions]) -> None:
     """Without a position left open, the profits of the trades are the change of the equity."""

@@ -49,10 +49,11 @@ def test_weights_do_not_look_ahead(name: str) -> None:
     strategy = load(name)
     closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
     columns = {"open": closes, "high": closes, "low": closes, "volume": [1e6] * 400}
-    whole = {symbol: frame(closes).with_columns(**{k: pl.Series(v) for k, v in columns.items()}) for symbol in "AB"}
+    bars = frame(closes).with_columns(**{name: pl.Series(values) for name, values in columns.items()})
+    whole = dict.fromkeys(strategy.symbols, bars)
     full = strategy.target_weights(whole, strategy.parameters())
     for length in (150, 257, 399):
-        cut = strategy.target_weights({s: bars.head(length) for s, bars in whole.items()}, strategy.parameters())
+        cut = strategy.target_weights({s: bars.head(length) for s in whole}, strategy.parameters())
         assert all(cut[symbol].to_list() == full[symbol].head(length).to_list() for symbol in whole)
 
 

@@ -182,9 +182,9 @@ def run_backtest(
     places = {symbol: markets.market_of(symbol) for symbol in traded}
     currency = _one_currency(places)
     if log:  # before the work, not after it
-        _analyst(root, None)
-        if name is not None:
-            results.check_name("name", name)
+        results.check_name("analyst", _analyst(root, None))
+        results.check_name("family", loaded.family)
+        results.check_name("name", name or _default_name(strategy, {"symbols": traded}))
 
     frames = {symbol: data_client.fetch_bars(symbol, bar, first, last) for symbol in traded}
     for symbol, frame in frames.items():
@@ -450,5 +450,5 @@ def _default_name(strategy: str, config: Mapping[str, Any]) -> str:
     """Return the first symbol without its market, lower case, and the strategy: `aapl_momentum`."""
     symbols = config.get("symbols") or []
     first = str(symbols[0]).rsplit(".", 1)[0].lower() if len(symbols) else ""
-    first = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in first)
+    first = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in first).strip("_")
     return f"{first}_{strategy}" if first else strategy
