@@ -49,7 +49,7 @@ def main() -> int:
         (folder / "whole").mkdir()
         whole = snapshot(folder / "whole")
         five = five_files(whole, folder / "five")
-        copier = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
+        copier: list[str | Path] = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
         copies = interleave(
             {
                 "five files": lambda i: run(*copier, five, folder / f"a{i}", cwd=folder),
@@ -62,7 +62,17 @@ def main() -> int:
         team = folder / "b0"
         python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
         run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=team)
-        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+        install: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--compile-bytecode",
+            "--python",
+            python,
+        ]
         run(*install, "-r", "requirements.txt", cwd=team)
         quant = python.parent / "quant"
         helps = interleave(

@@ -21,12 +21,14 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 Copy = Callable[..., Path]
 
 
-def run(*command: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str | Path, cwd: Path, check: bool = True, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command with output captured as text; a failure shows all of it."""
     done = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(env or {})},
         capture_output=True,
         encoding="utf-8",
         stdin=subprocess.DEVNULL,
@@ -112,7 +114,7 @@ class TeamEnvironment:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.bin = folder / BIN
         run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, folder, cwd=repository)
-        pins = ["-r", "requirements.txt", "-e", ".[notebook]", "-c", ROOT / "requirements.txt"]
+        pins: list[str | Path] = ["-r", "requirements.txt", "-e", ".[notebook]", "-c", ROOT / "requirements.txt"]
         run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", folder, *pins, cwd=repository)
 
     def environment(self, repository: Path) -> dict[str, str]:
@@ -125,12 +127,12 @@ class TeamEnvironment:
         }
 
     def run(
-        self, repository: Path, *command: str | Path, check: bool = True, **environment: str
+        self, repository: Path, *command: str | Path, check: bool = True, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment in a repository."""
         program = shutil.which(str(command[0]), path=str(self.bin)) or str(command[0])
-        variables = {**self.environment(repository), **environment}
-        return run(program, *command[1:], cwd=repository, check=check, **variables)
+        variables = {**self.environment(repository), **(env or {})}
+        return run(program, *command[1:], cwd=repository, check=check, env=variables)
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def test_the_template_is_typed(tmp_path: Path) -> None:
 
 def code_lines(source: str) -> int:
     """Count the lines that hold code: no blank lines, comments or docstrings."""
-    lines = set()
+    lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
         if token.type not in (*skipped, tokenize.ENDMARKER):

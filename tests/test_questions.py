@@ -139,7 +139,17 @@ def test_the_command_line_ends_with_the_sentence(template: Path, tmp_path: Path)
     data = tmp_path / "team.yml"
     data.write_text(yaml.safe_dump({"team": [{**ALICE, "role": "boss"}]}), encoding="utf-8")
     target = tmp_path / "team"
-    command = [sys.executable, "-m", "copier", "copy", "--defaults", "--data-file", data, template, target]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "copier",
+        "copy",
+        "--defaults",
+        "--data-file",
+        data,
+        template,
+        target,
+    ]
     done = run(*command, cwd=tmp_path, check=False)
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1].endswith(

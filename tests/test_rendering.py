@@ -70,6 +70,7 @@ def test_pytest_copie_copies_it(copie: Copie) -> None:
     result = copie.copy()
     assert result.exception is None
     assert result.exit_code == 0
+    assert result.project_dir
     assert (result.project_dir / "README.md").is_file()
 
 
@@ -78,15 +79,21 @@ def test_a_copy_has_at_most_110_files(default_team: Path) -> None:
     assert len(files_of(default_team)) <= 110
 
 
+# Rendered files that hold what people typed, braces included.
+TYPED = (".copier-answers.yml", "infrastructure/permissions.yaml")
+
+
 def assert_valid(folder: Path) -> None:
-    """Every file is text without leftovers of Jinja, and parses as what its name says."""
+    """Every file is as the template has it, or rendered without leftovers, and parses as what its name says."""
     for name in sorted(files_of(folder)):
         text = (folder / name).read_text(encoding="utf-8")
         assert "\r" not in text, name
         assert text, f"{name} is empty"
-        if name not in (".copier-answers.yml", "infrastructure/permissions.yaml"):
-            # `${{ }}` is the forge's own expression.
-            assert not re.search(r"(?<!\$)\{\{|\{%|%\}|\{#", text), f"{name} has unrendered braces"
+        plain = ROOT / "template" / name
+        if plain.is_file():
+            assert (folder / name).read_bytes() == plain.read_bytes(), name
+        elif name not in TYPED:
+            assert not re.search(r"\{\{|\{%|%\}|\{#", text), f"{name} has unrendered braces"
         match Path(name).suffix:
             case ".py":
                 ast.parse(text, name)

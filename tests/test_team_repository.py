@@ -54,7 +54,7 @@ def test_a_copy_passes_its_own_tests(copy: Copy, team_environment: TeamEnvironme
     folder = copy(forge=forge, owner="acme")
     team_environment.run(folder, "quant", "setup", "--defaults")
     machine = {"TICKDB_BASE_URL": "https://api.tickdb.ai", "TICKDB_API_KEY": "tk_live_not_used_by_any_test"}
-    done = team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider", **machine)
+    done = team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider", env=machine)
     assert re.search(r"\d+ passed", done.stdout)
     assert git(folder, "status", "--porcelain") == "", "its tests leave the work tree as it was"
 
@@ -63,12 +63,23 @@ def test_the_wheel_holds_every_package(copy: Copy, team_environment: TeamEnviron
     """An ordinary, non-editable install works too: the wheel names its packages and `load_env`."""
     folder = copy()
     target = tmp_path / "installed"
-    install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--target", target, folder]
+    install: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        target,
+        folder,
+    ]
     run(*install, cwd=tmp_path)
     packages = ["data", "features", "strategies", "backtest", "utils"]
     code = f"import load_env, infrastructure, {', '.join('quant_team_' + name for name in packages)}"
     python = team_environment.bin / "python"
-    run(python, "-c", code, cwd=tmp_path, PYTHONPATH=str(target), QUANT_ROOT=str(folder))
+    run(python, "-c", code, cwd=tmp_path, env={"PYTHONPATH": str(target), "QUANT_ROOT": str(folder)})
 
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
@@ -119,7 +130,7 @@ def test_setup_gives_git_an_author_where_it_has_none(copy: Copy, team_environmen
     folder = copy()
     empty = folder.parent / "empty"
     empty.write_text("", encoding="utf-8")
-    done = team_environment.run(folder, "quant", "setup", "--as", "charlie", GIT_CONFIG_GLOBAL=str(empty))
+    done = team_environment.run(folder, "quant", "setup", "--as", "charlie", env={"GIT_CONFIG_GLOBAL": str(empty)})
     assert git(folder, "log", "--format=%an <%ae>", "-1") == "Charlie <charlie@users.noreply.invalid>"
     assert "git had no user name" in done.stdout
     assert empty.read_text(encoding="utf-8") == ""
@@ -201,7 +212,7 @@ def test_doctor_is_content_with_a_fresh_repository(repository: Path, team_enviro
 
 def test_doctor_says_which_source_won(repository: Path, team_environment: TeamEnvironment) -> None:
     """The environment wins over `.env`; the value of a secret is not printed."""
-    done = team_environment.run(repository, "quant", "doctor", TICKDB_API_KEY="tk_test_0123456789")
+    done = team_environment.run(repository, "quant", "doctor", env={"TICKDB_API_KEY": "tk_test_0123456789"})
     assert "TICKDB_BASE_URL=sandbox from .env" in done.stdout
     assert "TICKDB_API_KEY(set) from environment" in done.stdout
     assert "tk_test_0123456789" not in done.stdout + done.stderr
@@ -250,7 +261,7 @@ def test_two_runs_at_once_leave_two_files(repository: Path, team_environment: Te
 def test_the_example_notebook_runs_from_top_to_bottom(repository: Path, team_environment: TeamEnvironment) -> None:
     """In the member's folder, with a real kernel, and a commit of it holds no outputs."""
     kernels = repository.parent / "jupyter"
-    install = ["-m", "ipykernel", "install", "--prefix", kernels, "--name", "quant-team"]
+    install: list[str | Path] = ["-m", "ipykernel", "install", "--prefix", kernels, "--name", "quant-team"]
     team_environment.run(repository, "python", *install)
     notebook = repository / "notebooks" / "alice" / "example.ipynb"
     code = (
@@ -270,7 +281,7 @@ def test_the_example_notebook_runs_from_top_to_bottom(repository: Path, team_env
     spec = json.loads(kernel.read_text(encoding="utf-8"))
     spec["env"] = {"PYTHONPATH": roots}
     kernel.write_text(json.dumps(spec), encoding="utf-8")
-    run(sys.executable, "-c", code, notebook, notebook.parent, cwd=repository, **environment)
+    run(sys.executable, "-c", code, notebook, notebook.parent, cwd=repository, env=environment)
     executed = json.loads(notebook.read_text(encoding="utf-8"))
     assert any(cell.get("outputs") for cell in executed["cells"])
     assert "SYNTHETIC" in json.dumps(executed)
@@ -294,10 +305,10 @@ def free_port() -> int:
     return port
 
 
-def refused(repository: Path, team_environment: TeamEnvironment, *command: str, **environment: str) -> str:
+def refused(repository: Path, team_environment: TeamEnvironment, *command: str, **env: str) -> str:
     """Return the one line that a command prints on standard error when it refuses; it leaves the tree as it was."""
     before = git(repository, "status", "--porcelain", "--ignored")
-    done = team_environment.run(repository, *command, check=False, **environment)
+    done = team_environment.run(repository, *command, check=False, env=env)
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     lines = done.stderr.strip().splitlines()
@@ -371,7 +382,9 @@ def test_a_wrong_key_is_one_sentence(repository: Path, team_environment: TeamEnv
         sentence = refused(repository, team_environment, "quant", "run", "momentum", **variables, TICKDB_API_KEY=key)
         assert "TICKDB_API_KEY" in sentence
         assert key not in sentence
-        done = team_environment.run(repository, "quant", "run", "momentum", **variables, TICKDB_API_KEY="sandbox-key")
+        done = team_environment.run(
+            repository, "quant", "run", "momentum", env={**variables, "TICKDB_API_KEY": "sandbox-key"}
+        )
         assert "momentum" in done.stdout
     finally:
         server.kill()
@@ -387,7 +400,9 @@ def test_an_unreadable_environment_file_is_one_sentence(repository: Path, team_e
 def test_no_git_is_one_sentence(copy: Copy, team_environment: TeamEnvironment) -> None:
     """Without git on PATH, setup says so and does nothing."""
     folder = copy()
-    done = team_environment.run(folder, "quant", "setup", "--defaults", check=False, PATH=str(team_environment.bin))
+    done = team_environment.run(
+        folder, "quant", "setup", "--defaults", check=False, env={"PATH": str(team_environment.bin)}
+    )
     assert done.returncode == 1
     assert done.stderr.strip() == "quant: Git is not on PATH: install git, then run this command again."
     assert not (folder / ".env").exists()
@@ -395,7 +410,7 @@ def test_no_git_is_one_sentence(copy: Copy, team_environment: TeamEnvironment) -
 
 def test_outside_a_repository_is_one_sentence(tmp_path: Path, team_environment: TeamEnvironment) -> None:
     """In a folder that is no team repository, with no editable install to fall back on, the sentence says so."""
-    done = team_environment.run(tmp_path, "quant", "doctor", check=False, QUANT_ROOT=str(tmp_path / "gone"))
+    done = team_environment.run(tmp_path, "quant", "doctor", check=False, env={"QUANT_ROOT": str(tmp_path / "gone")})
     assert done.returncode == 1
     assert done.stderr.startswith("quant: QUANT_ROOT names")
 
@@ -413,7 +428,7 @@ def change_team(
     file = repository.parent / "team.yml"
     file.write_text(yaml.safe_dump(answers["team"]), encoding="utf-8")
     path = os.pathsep.join([str(Path(sys.executable).parent), environment.environment(repository)["PATH"]])
-    return environment.run(repository, "quant", "team", "edit", "--file", str(file), check=False, PATH=path)
+    return environment.run(repository, "quant", "team", "edit", "--file", str(file), check=False, env={"PATH": path})
 
 
 def test_somebody_joins_and_somebody_leaves(repository: Path, team_environment: TeamEnvironment) -> None:
@@ -481,6 +496,8 @@ def test_without_copier_the_line_that_installs_it(repository: Path, team_environ
     bare = repository.parent / "bin"
     bare.mkdir()
     (bare / "git").symlink_to(shutil.which("git") or "git")
-    done = team_environment.run(repository, "quant", "team", "edit", "--file", "x.yml", check=False, PATH=str(bare))
+    done = team_environment.run(
+        repository, "quant", "team", "edit", "--file", "x.yml", check=False, env={"PATH": str(bare)}
+    )
     assert done.returncode == 1
     assert 'pipx install "copier>=9.19.1"' in done.stderr
