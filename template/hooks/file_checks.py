@@ -20,7 +20,7 @@ LARGEST = 1_000_000  # bytes
 CONFLICT = re.compile(rb"^(<{7}|\|{7}|>{7}) ", re.MULTILINE)
 SECRETS = {
     "a private key": rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
-    "a TickDB key": rb"\btk_live_[A-Za-z0-9]{8,}",
+    "a TickDB key": rb"\btk_live_(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}",
     "an AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "a GitHub token": rb"\b(?:gh[opsru]_[A-Za-z0-9]{36}|github_pat_\w{22})",
     "a GitLab token": rb"\bglpat-[\w-]{20}",
@@ -29,6 +29,7 @@ SECRETS = {
     "a credential": rb"(?i)(?:api_?key|secret|token|passw(?:or)?d)\w*[\"']?\s*[:=]\s*[\"']?"
     rb"(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{20,}",
 }
+EXAMPLE = re.compile(rb"(?i)example|0123456789")
 
 
 def main(arguments: list[str]) -> int:
@@ -63,12 +64,12 @@ def stripped(raw: bytes) -> bytes:
 
 def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
     """Yield what is wrong with one file, a sentence each; never the secret itself."""
-    if ignored:
+    if path.endswith((".rej", ".orig")):
+        yield "an update or a merge left it over. Work it in, then delete it."
+    elif ignored:
         yield f"git is told not to keep such files (.gitignore). Unstage it: git rm --cached '{path}'"
     if len(blob) > LARGEST:
         yield f"{len(blob) / 1e6:.1f} MB are too large for git; {LARGEST / 1e6:.0f} MB is the limit."
-    if path.endswith((".rej", ".orig")):
-        yield "an update or a merge left it over. Work it in, then delete it."
     if b"\0" in blob[:8000]:
         return  # no text
     conflict = CONFLICT.search(blob)
@@ -80,7 +81,8 @@ def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
         yield "the notebook holds outputs. Run `quant setup` if you never did, then: git add --renormalize notebooks"
     for name, pattern in SECRETS.items():
         for found in re.finditer(pattern, blob):
-            if not blob[found.start() :].partition(b"\n")[0].rstrip().endswith(b"not-a-secret"):
+            line = blob[found.start() :].partition(b"\n")[0].rstrip()
+            if not line.endswith(b"not-a-secret") and not EXAMPLE.search(found[0]):
                 yield f"line {line_of(blob, found)} looks like {name}. Take it out, and revoke it if it is real."
                 return
 
