@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
+
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER, project_root
 from quant_team_utils.roster import PERMISSIONS, Member

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
 from quant_team_utils import settings
 from quant_team_utils.errors import QuantError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from quant_team_utils import settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
-from quant_team_utils.roster import PERMISSIONS
 
 from infrastructure import access
+from quant_team_utils.roster import PERMISSIONS
 
 Document = dict[str, Any]
 

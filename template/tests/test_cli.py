@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from quant_team_utils.cli import COMMANDS, load
 
 LISTED = "import sys; sys.argv = ['quant', '--help']; from quant_team_utils import cli\n"

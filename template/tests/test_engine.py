@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from quant_team_backtest.engine import Assumptions, Backtest, Bars, EngineError, backtest
 
 DAY = 86_400_000

@@ -7,6 +7,7 @@ import logging
 import sys
 
 import pytest
+
 from quant_team_utils import log
 
 KEY = "tk_live_0123456789abcdef"

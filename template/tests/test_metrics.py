@@ -7,6 +7,7 @@ import statistics
 
 import numpy as np
 import pytest
+
 from quant_team_backtest import metrics
 from quant_team_backtest.engine import Backtest, Trade
 

@@ -15,6 +15,7 @@ import polars as pl
 import pytest
 import yaml
 from click.testing import CliRunner
+
 from quant_team_backtest import results, runner
 from quant_team_backtest.commands import run as command
 from quant_team_backtest.runner import load_environment, log_backtest_result, run_backtest

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from quant_team_utils import settings
 
 from infrastructure.secrets_manager import (
     SecretsError,
     get_production_credentials,
     put_production_credentials,
 )
+from quant_team_utils import settings
 
 ALPACA = {"api_key": "PLANTED-api-value", "secret_key": "PLANTED-secret-value"}
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes, links and pipes as POSIX knows them")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from quant_team_utils import settings
 from quant_team_utils.paths import ProjectNotFoundError, project_root
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+
 import quant_team_strategies
 from quant_team_features import FeatureError
 from quant_team_features.momentum import momentum

@@ -6,6 +6,7 @@ import sys
 import threading
 
 import click
+
 from quant_team_utils.errors import QuantError
 
 
@@ -33,10 +34,9 @@ def run(
     no_log: bool,
 ) -> None:
     """Backtest STRATEGY (a file of src/strategies) and log the result."""
+    from quant_team_backtest.runner import run_backtest
     from quant_team_data import data_client
     from quant_team_utils.paths import project_root
-
-    from quant_team_backtest.runner import run_backtest
 
     if notice := data_client.notice():
         click.echo(notice, err=True)

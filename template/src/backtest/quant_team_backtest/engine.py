@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
 from quant_team_utils.errors import QuantError
 
 Floats = NDArray[np.float64]

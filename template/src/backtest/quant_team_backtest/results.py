@@ -19,6 +19,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
+
 from quant_team_utils.errors import QuantError
 
 # Lower case only: two names that differ in case are one file on Windows and macOS.

@@ -21,16 +21,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from quant_team_utils import git, roster, settings
-from quant_team_utils.errors import QuantError
-from quant_team_utils.paths import project_root
 
 from quant_team_backtest import results
 from quant_team_backtest.engine import Assumptions, Backtest, Bars, EngineError, backtest
 from quant_team_backtest.metrics import Metrics, measure
+from quant_team_utils import git, roster, settings
+from quant_team_utils.errors import QuantError
+from quant_team_utils.paths import project_root
 
 if TYPE_CHECKING:
     import polars as pl
+
     from quant_team_data.markets import Market
 
 RESULTS = "results"

@@ -9,7 +9,9 @@ from quant_team_utils.errors import QuantError
 
 
 class GitError(QuantError):
-    """Git is missing, or a git command failed."""
+    """Git is missing, or a git command failed; `output` is all that it printed."""
+
+    output = ""
 
 
 def run(root: Path, *arguments: str) -> str:
@@ -26,7 +28,9 @@ def run(root: Path, *arguments: str) -> str:
         raise GitError("Git is not on PATH: install git, then run this command again.") from None
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise GitError(f"`git {' '.join(arguments)}` failed in {root}: {last}")
+        error = GitError(f"`git {' '.join(arguments)}` failed in {root}: {last}")
+        error.output = done.stdout + done.stderr
+        raise error
     return done.stdout.rstrip("\n")
 
 

@@ -122,7 +122,13 @@ def first_commit(root: Path) -> None:
             path.chmod(path.stat().st_mode | 0o111)
     git.run(root, "add", "--all")
     git.run(root, "update-index", "--chmod=+x", *PROGRAMS)
-    git.run(root, "commit", "--quiet", "-m", FIRST_COMMIT)
+    try:
+        git.run(root, "commit", "--quiet", "-m", FIRST_COMMIT)
+    except git.GitError as error:
+        click.echo(error.output, err=True)
+        raise SetupError(
+            "The first commit is refused for what stands above: mend it, then run `quant setup` again."
+        ) from None
     git.run(root, "switch", "--quiet", "-c", "develop")
     click.echo("  first commit made on main; you are on develop")
 

@@ -1,0 +1,293 @@
+"""The sandbox speaks TickDB's protocol, and its bars are the same whoever asks, however, and whenever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from polars.testing import assert_frame_equal
+
+from quant_team_data import commands, data_client, sandbox
+from quant_team_data.errors import AuthError
+from quant_team_data.markets import INTERVALS, milliseconds
+
+NOW = milliseconds(datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC))  # a Friday, New York open, Hong Kong closed
+
+
+GOLDEN_DAY = {
+    "time": 1719964800000,
+    "open": "201.93",
+    "high": "204.29",
+    "low": "201.20",
+    "close": "203.21",
+    "volume": "417905",
+}
+GOLDEN_MINUTE = {
+    "time": 1719964800000,
+    "open": "36737.99",
+    "high": "36739.75",
+    "low": "36707.83",
+    "close": "36713.36",
+    "volume": "1.6169",
+}
+
+
+def ask(path: str, now: int = NOW, **params: object) -> Any:
+    """Return the data of an answer, which must be a success."""
+    status, body = sandbox.answer(f"/v1/{path}", {name: str(value) for name, value in params.items()}, {}, now=now)
+    assert (status, body["code"]) == (200, 0), body
+    return body["data"]
+
+
+def klines(symbol: str, interval: str, start: str, end: str, limit: int = 1000, now: int = NOW) -> list[dict[str, Any]]:
+    """Return the bars that open between two UTC times, both included."""
+    first, last = (milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in (start, end))
+    found = ask("market/kline", now, symbol=symbol, interval=interval, limit=limit, start_time=first, end_time=last)
+    bars: list[dict[str, Any]] = found["klines"]
+    return bars
+
+
+def clock(bar: dict[str, Any]) -> str:
+    """Return a bar's UTC time."""
+    return f"{datetime.fromtimestamp(bar['time'] / 1000, UTC):%Y-%m-%d %H:%M}"
+
+
+def test_the_series_is_frozen() -> None:
+    """The bars of a past day never change: results and locks of every team rest on them."""
+    (bar,) = klines("AAPL.US", "1d", "2024-07-03", "2024-07-03")
+    assert bar == GOLDEN_DAY
+    assert klines("BTCUSDT", "1m", "2024-07-03", "2024-07-03")[0] == GOLDEN_MINUTE
+
+
+@cache
+def june_minutes(symbol: str) -> pl.DataFrame:
+    """Return all minutes of June 2024."""
+    return data_client.fetch_bars(symbol, "1m", "2024-06-01", "2024-06-30")
+
+
+@pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "BTCUSDT", "EURUSD", "600519.SH"])
+@pytest.mark.parametrize("interval", [name for name in INTERVALS if name != "1m"])
+def test_every_interval_is_made_of_the_same_minutes(symbol: str, interval: str) -> None:
+    """A bar's open, high, low, close and volume are those of the minutes between it and the next bar."""
+    start = "2024-06-01" if interval == "1M" else "2024-06-03"  # a Monday
+    bars = data_client.fetch_bars(symbol, interval, start, "2024-06-30")
+    expected = (
+        june_minutes(symbol)
+        .join_asof(bars.select("time", bar="time"), on="time")
+        .drop_nulls("bar")
+        .group_by(time="bar", maintain_order=True)
+        .agg(
+            pl.col("open").first(),
+            pl.col("high").max(),
+            pl.col("low").min(),
+            pl.col("close").last(),
+            pl.col("volume").sum(),
+        )
+    )
+    assert bars.height > 0
+    assert_frame_equal(bars, expected)
+
+
+@pytest.mark.parametrize("interval", list(INTERVALS))
+def test_any_range_gives_the_same_bars(interval: str) -> None:
+    """A bar does not depend on the range, the limit or the time of the request that shows it."""
+    whole = {bar["time"]: bar for bar in klines("700.HK", interval, "2024-01-01", "2024-06-14")}
+    part = klines("700.HK", interval, "2024-05-01", "2024-06-12", limit=7, now=NOW + 40 * 86_400_000)
+    assert part
+    assert all(whole[bar["time"]] == bar for bar in part)
+
+
+def test_two_spellings_are_one_series_and_each_is_echoed() -> None:
+    """00700.HK has the bars of 700.HK, under the name that was asked for."""
+    short, long = (ask("market/kline", symbol=name, interval="1d") for name in ("700.HK", "00700.HK"))
+    assert short["klines"] == long["klines"]
+    assert (short["symbol"], long["symbol"]) == ("700.HK", "00700.HK")
+
+
+def test_minutes_stand_only_where_the_market_trades() -> None:
+    """The third of July is a half day, the fourth is closed; Hong Kong has no minute at lunch."""
+    us = klines("AAPL.US", "1m", "2024-07-03", "2024-07-05 00:00")
+    assert (len(us), clock(us[0]), clock(us[-1])) == (210, "2024-07-03 13:30", "2024-07-03 16:59")
+    hk = [clock(bar)[11:] for bar in klines("700.HK", "1m", "2024-07-03", "2024-07-03 23:59")]
+    assert len(hk) == 330
+    assert not [time for time in hk if "04:00" <= time < "05:00"]
+
+
+def test_summer_time_moves_the_session_not_the_count() -> None:
+    """New York opens at 14:30 UTC before its summer time and at 13:30 after."""
+    bars = klines("AAPL.US", "1h", "2024-03-08", "2024-03-11 23:59")
+    opens = [clock(bar) for bar in bars]
+    assert opens[0] == "2024-03-08 14:30"
+    assert opens[7] == "2024-03-11 13:30"
+    assert len(bars) == 14
+
+
+def test_the_last_bar_may_be_forming_and_none_is_newer() -> None:
+    """The running hour is there, made of the minutes so far; a later request completes it."""
+    early, late = (
+        klines("AAPL.US", "1h", "2024-07-05 14:30", "2024-07-05 20:00", now=NOW + n * 60_000) for n in (0, 19)
+    )
+    assert [clock(bar)[11:] for bar in early] == ["14:30"]
+    assert clock(late[0]) == clock(early[0])
+    assert float(early[0]["volume"]) < float(late[0]["volume"])
+    assert not klines("AAPL.US", "1m", "2024-07-05 15:11", "2025-07-05")
+
+
+@pytest.mark.parametrize(("limit", "count"), [(5, 5), (1000, 1000), (5000, 1000), (0, 100), (-3, 100)])
+def test_the_limit_is_capped_without_a_word(limit: int, count: int) -> None:
+    """More than 1000 gives 1000, none gives 100, and what is given is the newest."""
+    bars = ask("market/kline", symbol="BTCUSDT", interval="1h", limit=limit)["klines"]
+    assert len(bars) == count
+    assert clock(bars[-1]) == "2024-07-05 15:00"
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status", "code"),
+    [
+        ("market/kline", {"interval": "1h"}, 400, "2001"),
+        ("market/kline", {"symbol": "AAPL.US"}, 400, "2001"),
+        ("market/kline", {"symbol": "AAPL.US", "interval": "7m"}, 400, "2001"),
+        ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "limit": "many"}, 400, "2001"),
+        ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "start_time": "9", "end_time": "8"}, 400, 2003),
+        ("market/kline", {"symbol": "NOSUCHTHING.US", "interval": "1h"}, 404, 2002),
+        ("market/kline", {"symbol": "what?", "interval": "1h"}, 400, 2005),
+        ("market/kline", {"symbol": "000001", "interval": "1h"}, 400, "AMBIGUOUS_SYMBOL"),
+        ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "type": "crypto"}, 400, 2006),
+        ("market/kline/latest", {"symbol": "AAPL.US"}, 400, "2001"),  # the article's call
+        ("market/kline/latest", {"symbols": ",".join(["AAPL.US"] * 51), "interval": "1m"}, 400, 2004),
+        ("market/ticker", {}, 400, "2001"),
+        ("no/such/path", {}, 404, 404),
+    ],
+)
+def test_documented_errors(path: str, params: dict[str, str], status: int, code: int | str) -> None:
+    """A wrong request is refused with the documented status and code."""
+    found, body = sandbox.answer(f"/v1/{path}", params, {}, now=NOW)
+    assert (found, body["code"]) == (status, code)
+
+
+def test_an_ambiguous_symbol_is_settled_by_its_type() -> None:
+    """000001 names its types, and with one of them gives that series."""
+    _, body = sandbox.answer("/v1/market/kline", {"symbol": "000001", "interval": "1d"}, {}, now=NOW)
+    assert body["data"] == {"available_types": ["stock", "indices"]}
+    stock = ask("market/kline", symbol="000001", interval="1d", type="stock")
+    assert stock["klines"] == ask("market/kline", symbol="000001.SZ", interval="1d")["klines"]
+    assert ask("market/kline", symbol="000001", interval="1d", type="indices")["klines"] != stock["klines"]
+
+
+def test_latest_ticker_depth_and_trades_agree_on_the_last_price() -> None:
+    """Every endpoint has the documented shape, prices as strings, and one idea of the price."""
+    (latest,) = ask("market/kline/latest", symbols="AAPL.US", interval="1m")
+    (ticker,) = ask("market/ticker", symbols="AAPL.US")
+    depth, trades = ask("market/depth", symbol="AAPL.US"), ask("market/trades", symbol="AAPL.US", limit=3)
+    close = latest["klines"][-1]["close"]
+    assert isinstance(close, str)
+    assert ticker["last_price"] == trades["trades"][-1]["price"] == close
+    assert ticker["timestamp"] == depth["timestamp"] == NOW
+    bids, asks = ([float(price) for price, _ in depth[side]] for side in ("bids", "asks"))
+    assert bids == sorted(bids, reverse=True)
+    assert asks == sorted(asks)
+    assert bids[0] < float(close) < asks[0]
+    assert len({trade["id"] for trade in trades["trades"]}) == 3
+    assert {trade["side"] for trade in trades["trades"]} <= {"buy", "sell", "neutral"}
+
+
+def test_symbols_can_be_filtered_and_paged() -> None:
+    """The list of symbols has the documented shape; every symbol in it has bars."""
+    page = ask("symbols/available", market="US", limit=2, offset=1)
+    assert page["pagination"] == {"limit": 2, "offset": 1, "total": 6, "count": 2}
+    assert {product["market"] for product in page["products"]} == {"US"}
+    for product in ask("symbols/available")["products"]:
+        (bar,) = ask("market/kline", symbol=product["symbol"], interval="1d", limit=1)["klines"]
+        assert float(bar["low"]) <= float(bar["close"]) <= float(bar["high"])
+    assert ask("market/intervals/kline")["intervals"] == list(INTERVALS)
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    """Serve the sandbox on a free port of this machine and return its address."""
+    with commands.Server(0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_served_and_in_process_are_the_same(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server gives the bars of the process, takes any key that starts with `sandbox`, and counts as the sandbox."""
+    expected = data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03")
+    monkeypatch.setenv("TICKDB_BASE_URL", served)
+    monkeypatch.setenv("TICKDB_API_KEY", "sandbox-key")
+    assert data_client.source() == "sandbox"
+    assert data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03").equals(expected)
+    assert data_client.fetch_latest_price("BTCUSDT") is not None
+
+
+@pytest.mark.parametrize(("key", "code"), [("wrong-key", "1001"), (None, "1002")])
+def test_the_server_wants_a_key(served: str, key: str | None, code: str) -> None:
+    """Served, a missing or a wrong key is the real error."""
+    with pytest.raises(AuthError) as caught:
+        data_client.TickDBClient(served, key).latest_price("AAPL.US")
+    assert (caught.value.http_status, caught.value.code) == (401, code)
+
+
+def test_a_taken_port_is_one_sentence(served: str) -> None:
+    """`quant sandbox` on a port in use names another one."""
+    port = served.rpartition(":")[2]
+    result = CliRunner().invoke(commands.sandbox, ["--port", port])
+    assert isinstance(result.exception, commands.PortError)
+    assert f"Port {port} " in str(result.exception)
+    assert "--port" in str(result.exception)
+
+
+def test_the_command_prints_the_lines_for_env_and_stops_on_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`quant sandbox` says what to write into .env; Ctrl-C is a normal end."""
+
+    def stop(self: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.Server, "serve_forever", stop)
+    result = CliRunner().invoke(commands.sandbox, ["--port", "0"])
+    assert result.exit_code == 0, result.output
+    assert "TICKDB_BASE_URL=http://127.0.0.1:" in result.output
+    assert "TICKDB_API_KEY=sandbox" in result.output
+    assert "SYNTHETIC" in result.output
+
+
+def test_doctor_sees_a_service_that_works(served: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check passes in the sandbox, with or without a key, and at an address that takes the key."""
+    check = commands.check_service(root)
+    assert (check.state, "SYNTHETIC" in check.detail) == ("ok", True)
+    monkeypatch.setenv("TICKDB_API_KEY", "sandbox-key")
+    assert "TICKDB_API_KEY is not used" in commands.check_service(root).detail
+    monkeypatch.setenv("TICKDB_BASE_URL", served)
+    assert commands.check_service(root).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "fix"),
+    [
+        ("", "", "TICKDB_BASE_URL"),
+        ("http://prices.example", "k", "TICKDB_BASE_URL"),
+        ("served", "", "TICKDB_API_KEY"),
+        ("served", "wrong-key", "TICKDB_API_KEY"),
+        ("http://127.0.0.1:9", "k", "TICKDB_BASE_URL=sandbox"),
+    ],
+)
+def test_doctor_names_what_mends_the_service(
+    served: str, root: Path, monkeypatch: pytest.MonkeyPatch, url: str, key: str, fix: str
+) -> None:
+    """A missing setting, a wrong key and a dead address fail with the line to change."""
+    monkeypatch.setenv("QUANT_ROOT", str(root / "tests"))  # where no .env is
+    monkeypatch.setenv("TICKDB_BASE_URL", served if url == "served" else url)
+    monkeypatch.setenv("TICKDB_API_KEY", key)
+    check = commands.check_service(root)
+    assert check.state == "fail"
+    assert fix in (check.fix or "")
