@@ -26,8 +26,8 @@ SECRETS = {
     "a GitLab token": rb"\bglpat-[\w-]{20}",
     "a Slack token": rb"\bxox[abeprs]-[\w-]{10}",
     # A name that says so, and a value with both letters and digits: long enough to be no word.
-    "a credential": rb"(?i)(?:api_?key|secret|token|passw(?:or)?d)\w*[\"']?\s*[:=]\s*[\"']?"
-    rb"(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])[\w+/=-]{20,}",
+    "a credential": rb"(?i)(?:api_?key|secret|token|passw(?:or)?d)\w{0,30}[\"']?\s*[:=]\s*[\"']?"
+    rb"(?=[\w+/=-]{0,99}\d)(?=[\w+/=-]{0,99}[a-z])[\w+/=-]{20,}",
 }
 EXAMPLE = re.compile(rb"(?i)example|0123456789")
 
@@ -70,6 +70,7 @@ def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
         yield f"git is told not to keep such files (.gitignore). Unstage it: git rm --cached '{path}'"
     if len(blob) > LARGEST:
         yield f"{len(blob) / 1e6:.1f} MB are too large for git; {LARGEST / 1e6:.0f} MB is the limit."
+        return
     if b"\0" in blob[:8000]:
         return  # no text
     conflict = CONFLICT.search(blob)
