@@ -1,0 +1,1 @@
+"""Market data: the shared TickDB client, its errors, markets and sessions, and the local sandbox."""

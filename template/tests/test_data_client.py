@@ -1,0 +1,576 @@
+"""The shared client is right against the real protocol, tries again where that helps, and never shows the key."""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import polars as pl
+import pytest
+
+from quant_team_data import data_client, errors
+from quant_team_data.data_client import (
+    RateLimitError,
+    TickDBError,
+    fetch_bars,
+    fetch_klines,
+    fetch_latest_price,
+    get_api_key,
+    handle_api_response,
+    notice,
+    source,
+)
+from quant_team_data.markets import milliseconds
+
+KEY = "tk_live_0123456789abcdef"
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class Service:
+    """A TickDB under test: answers with `reply`, and remembers the requests and the client's waits."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx2.Request] = []
+        self.waits: list[float] = []
+        self.reply: Callable[[httpx2.Request], httpx2.Response] = lambda request: ok({"klines": []})
+
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
+        self.requests.append(request)
+        return self.reply(request)
+
+    def replies(self, *replies: httpx2.Response | Exception) -> None:
+        """Answer with these in turn, and with the last one from then on."""
+        waiting = list(replies)
+
+        def reply(request: httpx2.Request) -> httpx2.Response:
+            answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+        self.reply = reply
+
+    def params(self, number: int = -1) -> dict[str, str]:
+        return dict(self.requests[number].url.params)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Stand in for https://api.tickdb.ai, with a key set and nobody waiting."""
+    fake = Service()
+    with httpx2.Client(base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(fake.handle)) as http:
+        monkeypatch.setattr(data_client, "_http", lambda url: http)
+        monkeypatch.setattr(data_client, "sleep", fake.waits.append)
+        monkeypatch.setenv("TICKDB_BASE_URL", "https://api.tickdb.ai")
+        monkeypatch.setenv("TICKDB_API_KEY", KEY)
+        yield fake
+
+
+def ok(data: Any) -> httpx2.Response:
+    return httpx2.Response(200, json={"code": 0, "message": "success", "data": data})
+
+
+def fault(status: int, code: int | str, **headers: str) -> httpx2.Response:
+    return httpx2.Response(status, json={"code": code, "message": "m"}, headers=headers)
+
+
+def kline(opened: datetime, **changes: Any) -> dict[str, Any]:
+    """Return a bar as TickDB sends it."""
+    prices = {"open": "10.5", "high": "11", "low": "10", "close": "10.75", "volume": "1200"}
+    return {"time": milliseconds(opened), **prices, **changes}
+
+
+def hourly(count: int) -> list[dict[str, Any]]:
+    return [kline(START + hour * timedelta(hours=1)) for hour in range(count)]
+
+
+# What is asked, what comes back
+
+
+def test_klines_are_asked_as_the_protocol_wants(service: Service) -> None:
+    """One symbol, an interval and a limit, the key in its header and nowhere in the address."""
+    service.replies(ok({"klines": hourly(3)}))
+    fetch_klines("AAPL.US", "1h", 2)
+    (request,) = service.requests
+    assert request.url.path == "/v1/market/kline"
+    assert service.params() == {"symbol": "AAPL.US", "interval": "1h", "limit": "3"}  # one may still be forming
+    assert KEY not in str(request.url)
+
+
+def test_the_latest_price_is_asked_with_symbols_and_interval(service: Service) -> None:
+    """kline/latest takes `symbols` and `interval`, and the price is the close of its newest bar."""
+    service.replies(ok([{"symbol": "AAPL.US", "interval": "1m", "klines": [kline(START, close="10.8")]}]))
+    assert fetch_latest_price("AAPL.US") == 10.8
+    assert service.requests[0].url.path == "/v1/market/kline/latest"
+    assert service.params() == {"symbols": "AAPL.US", "interval": "1m"}
+
+
+@pytest.mark.parametrize("data", [[], None, [{"symbol": "AAPL.US", "interval": "1m", "klines": []}]])
+def test_no_data_is_none(service: Service, data: Any) -> None:
+    """None means that there is no data, and nothing else."""
+    service.replies(ok(data))
+    assert fetch_latest_price("AAPL.US") is None
+
+
+def test_a_wrong_key_is_never_none(service: Service) -> None:
+    """An authentication error is raised at once."""
+    service.replies(fault(401, 1001))
+    with pytest.raises(errors.AuthError, match=r"TICKDB_API_KEY"):
+        fetch_latest_price("AAPL.US")
+    assert len(service.requests) == 1
+
+
+def test_klines_are_numbers_in_time_order_each_once(service: Service) -> None:
+    """Strings become floats, the order is time, a repeated bar is one."""
+    bars = hourly(3)
+    service.replies(ok({"klines": [bars[2], bars[0], bars[1], bars[0]]}))
+    found = fetch_klines("AAPL.US")
+    assert [bar["time"] for bar in found] == [bar["time"] for bar in bars]
+    expected = {"time": 1704067200000, "open": 10.5, "high": 11.0, "low": 10.0, "close": 10.75, "volume": 1200.0}
+    assert found[0] == expected
+    assert isinstance(found[0]["time"], int)
+
+
+def test_a_forming_bar_is_left_out(service: Service) -> None:
+    """A bar counts once its period is over."""
+    now = datetime.now(UTC)
+    service.replies(ok({"klines": [kline(now - timedelta(seconds=age)) for age in (121, 61, 30)]}))
+    assert len(fetch_klines("AAPL.US", "1m", 5)) == 2
+    assert len(fetch_klines("AAPL.US", "1m", 1)) == 1
+    assert fetch_klines("AAPL.US", "3m", 5) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"open": ""}, {"close": "NaN"}, {"high": "9"}, {"volume": None}, {"low": "1,000"}, {"high": "inf"}, {"time": "x"}],
+)
+def test_a_damaged_bar_is_an_error_that_names_it(service: Service, changes: dict[str, Any]) -> None:
+    """Nothing is computed with a bar whose numbers are missing or impossible."""
+    service.replies(ok({"klines": [kline(START, **changes)]}))
+    with pytest.raises(errors.DecodeError, match=r"AAPL\.US at (2024-01-01T00:00|an unreadable)"):
+        fetch_klines("AAPL.US")
+
+
+@pytest.mark.parametrize("data", [{}, [], "klines", {"klines": {}}])
+def test_an_answer_without_bars_is_an_error(service: Service, data: Any) -> None:
+    """An answer of another shape is not taken for "no bars"."""
+    service.replies(ok(data))
+    with pytest.raises(errors.DecodeError):
+        fetch_klines("AAPL.US")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx2.Response(200, content=b"<html>log in</html>"),
+        httpx2.Response(200, json=[1]),
+        httpx2.Response(200, json={"code": 0}),
+        httpx2.Response(200, content=b"\xff\xfe"),
+    ],
+)
+def test_an_answer_that_is_not_the_protocol_is_an_error(service: Service, reply: httpx2.Response) -> None:
+    """A proxy's page on HTTP 200 is no market data, and asking again does not help."""
+    service.replies(reply)
+    with pytest.raises(errors.DecodeError, match="proxy"):
+        fetch_klines("AAPL.US")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("interval", ["1H", "7m", "", "1min"])
+def test_an_unknown_interval_is_refused_before_any_request(service: Service, interval: str) -> None:
+    """Nobody is asked for an interval that does not exist."""
+    with pytest.raises(errors.BadRequestError, match="There is no interval"):
+        fetch_klines("AAPL.US", interval)
+    with pytest.raises(errors.BadRequestError, match="There is no interval"):
+        fetch_bars("AAPL.US", interval, "2024-01-01", "2024-01-02")
+    assert not service.requests
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001])
+def test_a_limit_that_the_service_would_change_is_refused(service: Service, limit: int) -> None:
+    """More than 1000 is silently cut by the service, so the client says no."""
+    with pytest.raises(errors.BadRequestError, match="between 1 and 1000"):
+        fetch_klines("AAPL.US", limit=limit)
+    assert not service.requests
+
+
+@pytest.mark.parametrize("symbol", ["", "AAPL.US,MSFT.US", "AAPL US", "AAPL.US\n"])
+def test_one_symbol_is_one_symbol(service: Service, symbol: str) -> None:
+    """A comma would ask for two."""
+    with pytest.raises(errors.BadRequestError, match="not one symbol"):
+        fetch_latest_price(symbol)
+    assert not service.requests
+
+
+def test_an_unknown_symbol_is_a_sentence() -> None:
+    """The sandbox, as the service, does not know a misspelt symbol; the error says how to spell it."""
+    with pytest.raises(errors.SymbolNotFoundError, match=r"'AAPL'.*AAPL\.US") as caught:
+        fetch_latest_price("AAPL")
+    assert (caught.value.code, caught.value.symbol) == ("2002", "AAPL")
+    assert caught.value.endpoint == "/v1/market/kline/latest"
+
+
+def test_an_ambiguous_symbol_can_be_settled() -> None:
+    """The error names the types; one of them passed as `type` gives bars."""
+    with pytest.raises(errors.AmbiguousSymbolError) as caught:
+        fetch_bars("000001", "1d", "2024-01-01", "2024-01-31")
+    kind = caught.value.available_types[0]
+    assert fetch_bars("000001", "1d", "2024-01-01", "2024-01-31", type=kind).height == 22
+
+
+# Ranges
+
+
+def test_a_frame_has_utc_times_and_floats() -> None:
+    """The columns are the same for every answer, an empty one included."""
+    expected = {"time": pl.Datetime("ms", "UTC")} | dict.fromkeys(
+        ("open", "high", "low", "close", "volume"), pl.Float64
+    )
+    for start, height in (("2024-07-01", 4), ("2009-07-01", 0)):
+        frame = fetch_bars("AAPL.US", "1d", start, f"{start[:4]}-07-05")
+        assert dict(frame.schema) == expected
+        assert frame.height == height
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "first", "last"),
+    [
+        (date(2024, 7, 6), date(2024, 7, 7), "2024-07-06 00:00", "2024-07-07 23:00"),
+        ("2024-07-06", "2024-07-06", "2024-07-06 00:00", "2024-07-06 23:00"),
+        (
+            datetime(2024, 7, 6, 1, tzinfo=UTC),
+            datetime(2024, 7, 6, 3, tzinfo=UTC),
+            "2024-07-06 01:00",
+            "2024-07-06 02:00",
+        ),
+        ("2024-07-06T03:00+02:00", "2024-07-06T03:00Z", "2024-07-06 01:00", "2024-07-06 02:00"),
+    ],
+)
+def test_the_ends_of_a_range(start: Any, end: Any, first: str, last: str) -> None:
+    """The start is included; an end is a whole day as a date, and left out as a time."""
+    times = fetch_bars("BTCUSDT", "1h", start, end)["time"].dt.strftime("%Y-%m-%d %H:%M").to_list()
+    assert (times[0], times[-1]) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (datetime(2024, 7, 1), "2024-07-02", "no time zone"),
+        ("2024-07-01", "2024-07-02T10:00", "no time zone"),
+        ("yesterday", "2024-07-02", "no date"),
+        ("2024-07-03", "2024-07-02", "empty"),
+    ],
+)
+def test_a_range_that_would_be_guessed_is_refused(start: Any, end: Any, words: str) -> None:
+    """No time zone is assumed and no end is swapped."""
+    with pytest.raises(errors.BadRequestError, match=words):
+        fetch_bars("BTCUSDT", "1h", start, end)
+
+
+class Ranged:
+    """A service with many bars that cuts an overflowing range at one end."""
+
+    def __init__(
+        self, bars: list[dict[str, Any]], cut: str, cap: int, end_included: bool = True, deaf: str = ""
+    ) -> None:
+        self.bars, self.cut, self.cap, self.end_included, self.deaf = bars, cut, cap, end_included, deaf
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        params = request.url.params
+        start = 0 if self.deaf == "start" else int(params["start_time"])
+        end = 1 << 60 if self.deaf == "end" else int(params["end_time"]) + self.end_included
+        inside = [bar for bar in self.bars if start <= bar["time"] < end]
+        cap = min(self.cap, int(params["limit"]))
+        return ok({"klines": inside[-cap:] if self.cut == "oldest" else inside[:cap]})
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 999, 1000, 1001, 2000, 3456])
+@pytest.mark.parametrize("end_included", [True, False])
+@pytest.mark.parametrize(("cut", "cap"), [("oldest", 1000), ("newest", 1000), ("oldest", 500), ("newest", 100)])
+def test_a_long_range_is_complete(service: Service, count: int, cut: str, cap: int, end_included: bool) -> None:
+    """Every bar comes once, whichever end is cut, however low the cap is, and whether the end counts or not."""
+    bars = hourly(count)
+    service.reply = Ranged(bars, cut, cap, end_included)
+    frame = fetch_bars("BTCUSDT", "1h", START, START + 4000 * timedelta(hours=1))
+    assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars]
+    assert len(service.requests) <= 3 + 2 * (count // cap)
+
+
+def test_holes_do_not_hide_bars(service: Service) -> None:
+    """Nights and weekends between the bars, and a hole at the cut, lose nothing."""
+    bars = [bar for number, bar in enumerate(hourly(9000)) if number % 24 < 7 and number % 168 < 120]
+    service.reply = Ranged(bars, "oldest", 1000)
+    frame = fetch_bars("AAPL.US", "1h", START, START + 9000 * timedelta(hours=1))
+    assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars]
+
+
+def test_a_service_that_ignores_the_start_is_understood(service: Service) -> None:
+    """Pages that reach back before the range are cut to it."""
+    bars = hourly(5000)
+    service.reply = Ranged(bars, "oldest", 1000, deaf="start")
+    frame = fetch_bars("BTCUSDT", "1h", START + timedelta(hours=2500), START + timedelta(hours=4200))
+    assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars[2500:4200]]
+
+
+def test_a_service_that_ignores_the_end_is_an_error(service: Service) -> None:
+    """The newest bars for every question would never end; they are refused."""
+    service.reply = Ranged(hourly(5000), "oldest", 1000, deaf="end")
+    with pytest.raises(errors.DecodeError, match="other times"):
+        fetch_bars("BTCUSDT", "1h", START, START + timedelta(hours=2000))
+
+
+# Trying again
+
+
+def test_a_rate_limit_is_waited_for_and_tried_again(service: Service) -> None:
+    """The request is really sent again, after as long as the service asks."""
+    header = {"Retry-After": "2"}
+    service.replies(fault(429, 3001, **header), fault(200, "3001", **header), ok({"klines": hourly(1)}))
+    assert len(fetch_klines("AAPL.US")) == 1
+    assert len(service.requests) == 3
+    assert service.waits == [2.0, 2.0]
+    assert service.params(0) == service.params(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("7", 7, 7),
+        ("2.5", 2.5, 2.5),
+        ("0", 0, 0),
+        (lambda: email.utils.formatdate(time.time() + 30, usegmt=True), 28, 30),
+        (lambda: email.utils.formatdate(time.time() - 99, usegmt=True), 0, 0),
+        ("Fri, 31 Dec 1999 23:59:59", 0, 0),
+        ("soon", 0, 1),
+        ("-1", 0, 1),
+        ("nan", 0, 1),
+        ("9" * 400, 0, 1),
+        ("", 0, 1),
+    ],
+)
+def test_retry_after_in_every_spelling(service: Service, text: Any, low: float, high: float) -> None:
+    """Seconds, decimals and dates are obeyed; nonsense counts as no word from the service."""
+    service.replies(fault(429, 3001, **{"Retry-After": text if isinstance(text, str) else text()}), ok({"klines": []}))
+    fetch_klines("AAPL.US")
+    (wait,) = service.waits
+    assert low <= wait <= high
+
+
+@pytest.mark.parametrize("where", ["header", "body"])
+def test_a_wait_that_is_too_long_is_raised(service: Service, where: str) -> None:
+    """An hour is not slept away: the caller gets the error with the seconds in it."""
+    if where == "header":
+        service.replies(fault(429, 3001, **{"Retry-After": "3600"}))
+    else:
+        data = {"limit": 60, "plan": "starter", "reset_at": time.time() + 3600}
+        service.replies(httpx2.Response(429, json={"code": 3001, "message": "m", "data": data}))
+    with pytest.raises(RateLimitError) as caught:
+        fetch_klines("AAPL.US")
+    assert caught.value.retry_after == pytest.approx(3600, abs=5)
+    assert not service.waits
+    assert len(service.requests) == 1
+
+
+def test_backoff_doubles_with_full_jitter(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word from the service, the waits are random below 1, 2 and 4 seconds."""
+    asked: list[tuple[float, float]] = []
+
+    def uniform(low: float, high: float) -> float:
+        asked.append((low, high))
+        return high / 2
+
+    monkeypatch.setattr("random.uniform", uniform)
+    service.replies(fault(503, 5001))
+    with pytest.raises(errors.ServerError):
+        fetch_klines("AAPL.US")
+    assert asked == [(0, 1), (0, 2), (0, 4)]
+    assert service.waits == [0.5, 1, 2]
+    assert len(service.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, 2001), (404, 2002), (401, 1001), (403, 3002), (403, 3008), (400, "AMBIGUOUS_SYMBOL")]
+)
+def test_what_cannot_succeed_is_not_tried_again(service: Service, status: int, code: int | str) -> None:
+    """One request, no wait: the same question has the same answer."""
+    service.replies(fault(status, code, **{"Retry-After": "1"}))
+    with pytest.raises(TickDBError):
+        fetch_klines("AAPL.US")
+    assert (len(service.requests), service.waits) == (1, [])
+
+
+def test_a_gateway_fault_is_tried_again(service: Service) -> None:
+    """HTTP 502 with a page instead of JSON passes."""
+    service.replies(httpx2.Response(502, content=b"<html>bad gateway</html>"), ok({"klines": hourly(1)}))
+    assert len(fetch_klines("AAPL.US")) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (httpx2.ConnectError("refused"), "cannot be reached"),
+        (httpx2.ReadTimeout("slow"), "took too long"),
+        (httpx2.RemoteProtocolError("cut"), "cannot be reached"),
+    ],
+)
+def test_a_lost_connection_is_tried_again_then_said(service: Service, broken: Exception, words: str) -> None:
+    """One fault passes unnoticed; without a network the sentence says what to do."""
+    service.replies(broken, ok({"klines": hourly(1)}))
+    assert len(fetch_klines("AAPL.US")) == 1
+    service.replies(broken)
+    with pytest.raises(errors.TransportError, match=rf"api\.tickdb\.ai {words}.*TICKDB_BASE_URL=sandbox"):
+        fetch_klines("AAPL.US")
+    assert len(service.requests) == 2 + 4
+
+
+class Plain:
+    """A response of another library: no more than status, headers and json."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self.status_code, self.body, self.headers = status, body, {"Retry-After": "3"}
+
+    def json(self) -> Any:
+        if self.body is None:
+            raise ValueError
+        return self.body
+
+
+def test_a_response_alone_is_checked_and_not_waited_for(service: Service) -> None:
+    """Without the means to send again, the error comes at once and says how long to wait."""
+    assert handle_api_response(Plain(200, {"code": 0, "data": {"a": 1}})) == {"a": 1}
+    with pytest.raises(RateLimitError) as caught:
+        handle_api_response(Plain(429, None))
+    assert caught.value.retry_after == 3.0
+    assert not service.waits
+
+
+def test_resend_is_the_means_to_try_again(service: Service) -> None:
+    """`handle_api_response` sends again at most `max_retries` times."""
+    answers = [Plain(503, None), Plain(200, {"code": 0, "data": "good"})]
+    assert handle_api_response(Plain(429, None), resend=lambda: answers.pop(0)) == "good"
+    sent: list[int] = []
+
+    def resend() -> Plain:
+        sent.append(1)
+        return Plain(429, {"code": 3001})
+
+    with pytest.raises(RateLimitError):
+        handle_api_response(resend(), max_retries=2, base_delay=0.1, resend=resend)
+    assert len(sent) == 3
+
+
+def test_the_clients_own_response_carries_the_means(service: Service) -> None:
+    """A response of `TickDBClient.request` can be handed over as it is."""
+    service.replies(fault(429, 3001), ok({"intervals": []}))
+    response = data_client.client().request("/v1/market/intervals/kline", {})
+    assert handle_api_response(response) == {"intervals": []}
+    assert len(service.requests) == 2
+
+
+# Settings and the key
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "error", "words"),
+    [
+        ("", KEY, errors.ConfigError, r"TICKDB_BASE_URL=sandbox .* or TICKDB_BASE_URL=https://api\.tickdb\.ai"),
+        ("Sandbox", KEY, errors.ConfigError, "neither `sandbox` nor an https address"),
+        ("http://api.tickdb.ai", KEY, errors.ConfigError, "show your key"),
+        ("https://user:pw@api.tickdb.ai", KEY, errors.ConfigError, "neither"),
+        ("https://api.tickdb.ai?key=x", KEY, errors.ConfigError, "neither"),
+        ("https://", KEY, errors.ConfigError, "neither"),
+        ("https://[", KEY, errors.ConfigError, "neither"),
+        ("https://api.tickdb.ai", "", errors.AuthError, "TICKDB_API_KEY is not set"),
+        ("https://api.tickdb.ai", "tk_live_your_key_here", errors.AuthError, "TICKDB_API_KEY is not set"),
+        ("https://api.tickdb.ai", "two words", errors.AuthError, "characters"),
+        ("https://api.tickdb.ai", "schlüssel", errors.AuthError, "characters"),
+        ("http://127.0.0.1:1", "", errors.AuthError, "TICKDB_API_KEY is not set"),
+    ],
+)
+def test_settings_that_cannot_work_are_one_sentence(
+    url: str, key: str, error: type[TickDBError], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing but the literal `sandbox` is the sandbox; anything else needs a key and keeps it off plain http."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    monkeypatch.setenv("TICKDB_BASE_URL", url)
+    monkeypatch.setenv("TICKDB_API_KEY", key)
+    with pytest.raises(error, match=words) as caught:
+        fetch_latest_price("AAPL.US")
+    assert "\n" not in str(caught.value)
+    assert not key or key not in str(caught.value)
+
+
+def test_settings_are_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is set later is used, without a new import."""
+    with pytest.raises(errors.AuthError):
+        get_api_key()
+    monkeypatch.setenv("TICKDB_API_KEY", KEY)
+    assert get_api_key() == KEY
+
+
+def test_the_source_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sandbox is the sandbox in the process and on this machine; the rest is TickDB."""
+    found = []
+    for url in ("sandbox", "http://127.0.0.1:8765", "https://localhost:1", "https://api.tickdb.ai/"):
+        monkeypatch.setenv("TICKDB_BASE_URL", url)
+        found.append(source())
+    assert found == ["sandbox", "sandbox", "sandbox", "tickdb"]
+
+
+def test_a_key_beside_the_sandbox_is_not_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandbox stays sandbox; one line tells."""
+    assert notice() is None
+    monkeypatch.setenv("TICKDB_API_KEY", KEY)
+    assert notice() == "TICKDB_BASE_URL is sandbox: prices are synthetic, TICKDB_API_KEY is not used."
+    assert source() == "sandbox"
+    assert fetch_latest_price("AAPL.US") is not None
+
+
+@pytest.mark.parametrize(
+    "reply", [ok({"klines": []}), fault(401, 1001), fault(429, 3001), httpx2.ConnectError("no"), fault(500, 5000)]
+)
+def test_the_key_is_never_shown(
+    service: Service, caplog: pytest.LogCaptureFixture, reply: httpx2.Response | Exception
+) -> None:
+    """No log line down to DEBUG, no exception, no response and no client holds the key, though it was sent."""
+    caplog.set_level(logging.DEBUG)
+    service.replies(reply)
+    shown = ""
+    try:
+        response = data_client.client().request("/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h"})
+        shown = f"{response.request.headers!r} {response!r} {response.extensions!r}"
+        fetch_klines("AAPL.US")
+    except TickDBError as error:
+        shown += "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert service.requests
+    assert KEY not in shown + caplog.text + repr(data_client.client())
+
+
+def test_the_key_is_sent_in_its_header(service: Service) -> None:
+    """The service gets the key as `X-API-Key`."""
+    seen: list[str] = []
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.headers["X-API-Key"])
+        return ok({"klines": []})
+
+    service.reply = reply
+    fetch_klines("AAPL.US")
+    assert seen == [KEY]
+
+
+def test_the_onboarding_line_works() -> None:
+    """The line of the onboarding checklist prints a price, in a fresh interpreter."""
+    line = "from quant_team_data.data_client import fetch_latest_price; print(fetch_latest_price('AAPL.US'))"
+    done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) > 0
