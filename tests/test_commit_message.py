@@ -21,6 +21,7 @@ from tests.conftest import ROOT, git, run
 
 HOOK = ROOT / "hooks" / "commit-msg"
 SHELL = shutil.which("sh") or "sh"
+SHELLS = list(filter(None, map(shutil.which, ("sh", "dash", "bash"))))
 TABLE = json.loads((ROOT / "tests" / "commit_messages.json").read_text(encoding="utf-8"))
 
 spec = importlib.util.spec_from_file_location("commit_message", ROOT / "hooks" / "commit_message.py")
@@ -46,10 +47,10 @@ def verdict(message: bytes, scopes: bool = False) -> tuple[bool, str]:
     return code == 0, said.getvalue()
 
 
-def shell_accepts(message: bytes) -> bool:
+def shell_accepts(message: bytes, shell: str = SHELL) -> bool:
     """Tell whether the shell alone accepts a message: it finds neither Python nor git to ask."""
     Path("message").write_bytes(message)
-    return subprocess.run([SHELL, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True).returncode == 0
+    return subprocess.run([shell, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[row["name"] for row in TABLE])
@@ -58,15 +59,45 @@ def test_each_message_of_the_table_gets_its_verdict(row: dict[str, Any]) -> None
     message = row["message"].encode()
     accepted, said = verdict(message)
     assert accepted == row["accept"], said
-    assert accepted or not shell_accepts(message)
+    assert accepted or not any(shell_accepts(message, shell) for shell in SHELLS)
     assert len(said.splitlines()) <= 6
 
 
+@pytest.mark.parametrize(
+    ("subject", "accepted"),
+    [
+        ('Revert "feat: x"', True),
+        ('Reapply "feat: x"', True),
+        ('Revert "Reapply "feat: x""', True),
+        ('Revert "a subject of before that is longer than seventy-two characters, as they were"', True),
+        ('Reapply ""', False),
+        ("Reapply feat: x", False),
+        ('revert "feat: x"', False),
+        ("Merge tag 'v1' into develop", True),
+        ("Merge branches 'a' and 'b' into 'main'", True),
+        ("Merge commit '1e69d54'", True),
+        ("Merge pull request #7 from a/b", True),
+        ("Merge pull request from a/b", False),
+        ("Merge branch", False),
+        ("squash! feat: x", True),
+        ("fixup! fixup! anything", True),
+        ("fixup!", False),
+        ("fixup!feat: x", False),
+    ],
+)
+def test_git_s_own_texts_pass_and_no_others(subject: str, accepted: bool) -> None:
+    """Only the exact texts that git and the forges write are exempt, not every word they begin with."""
+    assert verdict(subject.encode())[0] == accepted
+    assert not verdict(f"{subject}\nno empty line".encode())[0]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("kind", TYPES)
-def test_the_shell_alone_accepts_the_plain_good_message(kind: str) -> None:
+def test_the_shell_alone_accepts_the_plain_good_message(kind: str, shell: str) -> None:
     """A good message of each type costs no second process, whatever its body."""
-    assert shell_accepts(f"{kind}: short description\n\nbody with ümlauts\n# and more\n".encode())
-    assert shell_accepts(f"{kind}: short description".encode())
+    assert shell_accepts(f"{kind}: short description\n\nbody with ümlauts\n# and more\n".encode(), shell)
+    assert shell_accepts(f"{kind}: short description".encode(), shell)
+    assert shell_accepts(f"{kind}: {'x' * (70 - len(kind))}\n".encode(), shell)
 
 
 def test_there_are_the_six_types_of_the_convention() -> None:

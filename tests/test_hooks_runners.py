@@ -87,13 +87,15 @@ def test_the_team_s_file_checks_run_through_either_runner(default_team: Path, tm
         # Not a link: Python would take the folder of the link for its environment.
         (environment / name).write_text(f'#!/bin/sh\nexec "{target}" "$@"\n', encoding="utf-8")
         (environment / name).chmod(0o755)
+    shutil.copy2(shutil.which("true") or "true", environment / "quant")  # compiled access files have their own tests
+    minimal = os.pathsep.join([str(environment), str(Path(program("git")).parent), "/usr/bin", "/bin"])
     git(team, "init", "-q")
     git(team, "config", "core.hooksPath", "hooks")
     git(team, "config", "quant.python", (environment / "python").as_posix())
     git(team, "add", "--all")
-    git(team, "commit", "-q", "--no-verify", "-m", "feat: first")
+    first = start(team, "git", "commit", "-m", "feat: first", PATH=minimal)
+    assert (first.returncode, first.stderr) == (0, "")
     git(team, "switch", "-q", "-c", "feature/alice/topic")
-    minimal = f"{environment}{os.pathsep}{os.path.dirname(str(shutil.which('git')))}{os.pathsep}/usr/bin:/bin"  # noqa: PTH120
 
     for name, content, word in (
         ("src/utils/quant_team_utils/bad.py", "import os\n", "F401"),

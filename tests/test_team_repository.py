@@ -236,7 +236,7 @@ def test_a_backtest_is_printed_stamped_and_logged(repository: Path, team_environ
     assert document["experiment_id"] == f"exp_{path.stem}"
     assert document["analyst"] == "alice"
     assert document["source"] == "sandbox"
-    assert document["commit"] == git(repository, "rev-parse", "HEAD")
+    assert document["code"]["commit"] == git(repository, "rev-parse", "HEAD")
     for field in ("strategy", "version", "date", "timestamp", "parameters", "conclusion", "next_steps"):
         assert field in document
     config = {"start_date", "end_date", "symbols", "initial_capital", "commission", "slippage"}
@@ -311,7 +311,7 @@ def refused(repository: Path, team_environment: TeamEnvironment, *command: str, 
     done = team_environment.run(repository, *command, check=False, env=env)
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    lines = done.stderr.strip().splitlines()
+    lines = [line for line in done.stderr.strip().splitlines() if " | WARNING | " not in line]
     assert len(lines) == 1, done.stderr
     assert git(repository, "status", "--porcelain", "--ignored") == before
     return lines[0]

@@ -64,10 +64,9 @@ def load(target: str) -> object:
 @click.option("-v", "--verbose", count=True, help="Log more: -v what is fetched, -vv everything.")
 def quant(verbose: int) -> None:
     """One command for the team's daily work; `quant COMMAND --help` says more."""
-    if verbose:
-        from quant_team_utils import log
+    from quant_team_utils import log
 
-        log.configure(logging.INFO if verbose == 1 else logging.DEBUG)
+    log.configure({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
 
 
 def main() -> None:
