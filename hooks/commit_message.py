@@ -148,7 +148,9 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
         if fault:
             refused += 1
             subject = decoded(next(AS_IT_IS.lines(message), b""))
-            say(f"{name.decode()}  {shown(subject)}\n         {fault}: {suggestion(subject, types)}")
+            say(f"{name.decode()}  {shown(subject)}\n  {fault}")
+            if not subject.startswith(AUTOSQUASH):
+                say(f"  write:  {suggestion(subject, types)}")
     if refused:
         base = revisions.partition("..")[0]
         say(f"{refused} of {len(commits)} messages refused: `git rebase -i {shown(base)}` and reword them.")

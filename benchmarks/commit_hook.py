@@ -1,0 +1,175 @@
+"""What a commit costs with the commit-message hook: directly, through runners, beside its peers, and when refused.
+
+    python benchmarks/commit_hook.py [ROUNDS]
+
+Every row is one `git commit`, with the CPU of git and of all that it starts. The peers check Conventional Commits, so
+`feat: ...` passes and `nonsense` fails everywhere; they run as installed programs, which spares them their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.measure import interleave, report, run
+from tests.conftest import ROOT, git, snapshot
+
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+PACKAGES = ["pre-commit==4.7.0", "prek==0.5.11", "conventional-pre-commit==4.4.0", "commitizen==4.19.3", "ruff"]
+GOOD = "feat: add replay engine"
+LOCAL = (
+    "  - repo: local\n    hooks:\n      - {{id: x, name: x, entry: '{}', language: system, stages: [commit-msg], "
+    "always_run: true, pass_filenames: {}}}\n"
+)
+
+
+class Bench:
+    """Repositories under one folder, and the programs to compare."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "gitconfig").write_text("[user]\n\tname = Bench\n\temail = bench@users.noreply.invalid\n")
+        os.environ.update(
+            GIT_CONFIG_GLOBAL=str(folder / "gitconfig"),
+            GIT_CONFIG_NOSYSTEM="1",
+            PRE_COMMIT_HOME=str(folder / "cache"),
+            PREK_HOME=str(folder / "prek"),
+        )
+        self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+        uv = [sys.executable, "-m", "uv"]
+        run(*uv, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python"]
+        run(*install, self.bin / "python", *PACKAGES, cwd=folder)
+        (folder / "template").mkdir()
+        self.template = snapshot(folder / "template")
+        os.environ["PATH"] = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
+
+    def repository(self, name: str) -> Path:
+        """Return a new repository with one commit, on a branch that takes commits."""
+        repository = self.folder / name.replace(" ", "-").replace("+", "and")
+        repository.mkdir()
+        git(repository, "init", "--quiet", "--initial-branch", "feature/alice/topic")
+        (repository / "README.md").write_text("x\n")
+        git(repository, "add", "--all")
+        git(repository, "commit", "--quiet", "-m", GOOD)
+        return repository
+
+    def directly(self, name: str, *hooks: Path, command: str = "") -> Path:
+        """Return a repository whose hooks are these files, or whose commit-msg hook is this command."""
+        repository = self.repository(name)
+        folder = repository / ".git" / "hooks"
+        git(repository, "config", "core.hooksPath", folder.as_posix())
+        git(repository, "config", "quant.python", (self.bin / "python").as_posix())
+        for hook in hooks:
+            shutil.copy2(hook, folder / hook.name)
+        if command:
+            (folder / "commit-msg").write_text(f'#!/bin/sh\nexec {command} "$1"\n')
+            (folder / "commit-msg").chmod(0o755)
+        return repository
+
+    def through(self, runner: str, name: str, entry: str = "") -> Path:
+        """Return a repository in which a runner calls a command, nothing at all (`true`), or our hook."""
+        repository = self.repository(name)
+        ours = f"  - repo: {self.template}\n    rev: {git(self.template, 'rev-parse', 'HEAD')}\n"
+        hook = (
+            LOCAL.format(entry, str(entry != "true").lower())
+            if entry
+            else f"{ours}    hooks: [{{id: commit-message}}]\n"
+        )
+        (repository / ".pre-commit-config.yaml").write_text(f"repos:\n{hook}")
+        git(repository, "add", "--all")
+        git(repository, "commit", "--quiet", "-m", GOOD)
+        run(self.bin / runner, "install", "--hook-type", "commit-msg", cwd=repository)
+        return repository
+
+
+def accepted(repository: Path, message: str = GOOD) -> Callable[[int], None]:
+    """Return a variant that makes an empty commit."""
+    return lambda _: run("git", "commit", "--quiet", "--allow-empty", "-m", message, cwd=repository)
+
+
+def refused(repository: Path) -> Callable[[int], None]:
+    """Return a variant whose commit is refused."""
+
+    def variant(_: int) -> None:
+        try:
+            run("git", "commit", "--quiet", "--allow-empty", "-m", "nonsense", cwd=repository)
+        except subprocess.CalledProcessError:
+            return
+        raise AssertionError(f"{repository.name} accepted nonsense")
+
+    return variant
+
+
+def with_a_file(repository: Path) -> Callable[[int], None]:
+    """Return a variant that stages and commits a new Python file."""
+
+    def variant(number: int) -> None:
+        (repository / f"module_{number + 1}.py").write_text(f'"""A module."""\n\nX = {number}\n')
+        run("git", "add", "--all", cwd=repository)
+        run("git", "commit", "--quiet", "-m", GOOD, cwd=repository)
+
+    return variant
+
+
+def main() -> int:
+    """Measure, print the tables, and return 1 if a limit is exceeded."""
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name))
+        ours = [ROOT / "hooks" / name for name in ("commit-msg", "commit_message.py", "commit-types")]
+        team = [*ours, *(ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py"))]
+        peers = {"conventional-pre-commit": "conventional-pre-commit", "commitizen": "cz check --commit-msg-file"}
+
+        bare = bench.repository("no hooks")
+        alone = bench.directly("commit-msg", *ours)
+        whole = bench.directly("commit-msg + pre-commit", *team)
+        direct = {name: bench.directly(name, command=command) for name, command in peers.items()}
+        floor = {runner: bench.through(runner, f"{runner}, nothing", "true") for runner in ("pre-commit", "prek")}
+        hook = {runner: bench.through(runner, f"{runner}, commit-msg") for runner in floor}
+        run_by = {f"pre-commit, {name}": bench.through("pre-commit", f"r-{name}", peers[name]) for name in peers}
+
+        figures = interleave(
+            {
+                "no hooks": accepted(bare),
+                "commit-msg": accepted(alone),
+                "commit-msg, judged by Python": accepted(alone, "feat: prüfe"),
+                "commit-msg and hooks/pre-commit": accepted(whole),
+                **{f"{runner}, no hook but `true`": accepted(floor[runner]) for runner in floor},
+                **{f"{runner}, commit-msg": accepted(hook[runner]) for runner in hook},
+                **{name: accepted(direct[name]) for name in direct},
+                **{name: accepted(run_by[name]) for name in run_by},
+                "refused: commit-msg": refused(alone),
+                "refused: pre-commit, commit-msg": refused(hook["pre-commit"]),
+                **{f"refused: {name}": refused(direct[name]) for name in direct},
+                **{f"refused: {name}": refused(run_by[name]) for name in run_by},
+            },
+            ROUNDS,
+        )
+        kept = report("An empty commit", figures, "no hooks", {"commit-msg": 1.5})
+        for runner in floor:
+            names = [f"{runner}, no hook but `true`", f"{runner}, commit-msg"]
+            rows = {name: figures[name] for name in names}
+            kept = report(f"The same through {runner}", rows, names[0], {names[1]: 1.1}) and kept
+
+        for repository in (whole, bare):
+            shutil.copy2(ROOT / "template" / ".pre-commit-config.yaml", repository)
+            shutil.copytree(ROOT / "template" / "hooks", repository / "hooks")
+            git(repository, "add", "--all")
+            git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
+        files = {"no hooks": with_a_file(bare), "commit-msg and hooks/pre-commit, through prek": with_a_file(whole)}
+        report("A commit with one new Python file, `git add` included", interleave(files, ROUNDS), "no hooks", {})
+        return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{error}\n{error.stdout.decode(errors='replace')}{error.stderr.decode(errors='replace')}")
