@@ -341,6 +341,15 @@ def test_a_rate_limit_is_waited_for_and_tried_again(service: Service) -> None:
     assert service.params(0) == service.params(2)
 
 
+@pytest.mark.parametrize(("seconds", "told"), [("2", False), ("30", True)])
+def test_only_a_long_wait_is_told(service: Service, caplog: pytest.LogCaptureFixture, seconds: str, told: bool) -> None:
+    """A user sees why nothing happens for half a minute, and is not bothered by two seconds."""
+    service.replies(fault(429, 3001, **{"Retry-After": seconds}), ok({"klines": []}))
+    with caplog.at_level(logging.WARNING):
+        fetch_klines("AAPL.US")
+    assert ("trying again in 30.0 s" in caplog.text) is told
+
+
 @pytest.mark.parametrize(
     ("text", "low", "high"),
     [
@@ -489,6 +498,8 @@ def test_the_clients_own_response_carries_the_means(service: Service) -> None:
         ("https://api.tickdb.ai?key=x", KEY, errors.ConfigError, "neither"),
         ("https://", KEY, errors.ConfigError, "neither"),
         ("https://[", KEY, errors.ConfigError, "neither"),
+        ("https://a b", KEY, errors.ConfigError, "neither"),
+        ("https://a.b:port", KEY, errors.ConfigError, "neither"),
         ("https://api.tickdb.ai", "", errors.AuthError, "TICKDB_API_KEY is not set"),
         ("https://api.tickdb.ai", "tk_live_your_key_here", errors.AuthError, "TICKDB_API_KEY is not set"),
         ("https://api.tickdb.ai", "two words", errors.AuthError, "characters"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import random
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -51,6 +52,7 @@ __all__ = [
 
 SANDBOX = "sandbox"
 PAGE = 1000  # bars that TickDB gives at most per request
+NOTICEABLE = 5.0  # seconds: a longer wait is told on the terminal, a shorter one only with -v
 MAX_WAIT = 120.0  # seconds: a longer Retry-After is raised instead of slept
 
 logger = logging.getLogger(__name__)
@@ -339,7 +341,7 @@ def _base_url() -> str:
         return url
     try:
         parts = httpx2.URL(url)
-        usable = bool(parts.host) and not (parts.userinfo or parts.query or parts.fragment)
+        usable = re.fullmatch(r"[\w.:-]+", parts.host) and not (parts.userinfo or parts.query or parts.fragment)
     except httpx2.InvalidURL:
         usable = False
     if not usable or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(url))):
@@ -384,7 +386,8 @@ def _until_answered(send: Send, resend: Send | None, max_retries: int, base_dela
                 raise
             if wait is None:
                 wait = random.uniform(0, min(base_delay * 2**attempt, MAX_WAIT))  # noqa: S311
-            logger.warning("%s (try %d of %d follows in %.1f s)", error, attempt + 2, max_retries + 1, wait)
+            level = logging.WARNING if wait > NOTICEABLE else logging.INFO
+            logger.log(level, "%s: trying again in %.1f s", type(error).__name__, wait)
         sleep(wait)
         send = resend
         attempt += 1

@@ -219,7 +219,7 @@ def _bars(series: Series, interval: str, limit: int, now: int, start: int = 0, e
     reach = timedelta(seconds=max(INTERVALS[interval] or 31 * 86400, 86400))
     first, last, today = (datetime.fromtimestamp(max(at, 0) / 1000, UTC).date() for at in (min(start, end), end, now))
     until = min(last + reach, today + DAY, known_until(series.market), EPOCH + (DAYS - 1) * DAY)
-    since = max(EPOCH, first - reach, until - limit * 2 * reach - 20 * DAY)
+    since = max(EPOCH, first, until - limit * 2 * reach - 20 * DAY)
     chosen: list[Session] = []
     opens: set[int] = set()
     for session in reversed(sessions(series.market, since, until)):
