@@ -36,6 +36,10 @@ class TeamError(QuantError):
     """The roster cannot be changed here or in this way."""
 
 
+class RosterRefusedError(TeamError):
+    """What was typed is no roster that the template accepts; nothing has changed."""
+
+
 def copier_command() -> list[str]:
     """Return the words that run Copier: from PATH if it is new enough, else through uvx or pipx.
 
@@ -111,7 +115,9 @@ def parse_roster(document: Any) -> list[Any]:
     """Return the list of members of a parsed YAML document; the template judges the members themselves."""
     team = document.get("team") if isinstance(document, dict) else document
     if not isinstance(team, list):
-        raise TeamError("The roster must be a list of members: one line each, `- {name: ..., handle: ..., role: ...}`.")
+        raise RosterRefusedError(
+            "The roster must be a list of members: one line each, `- {name: ..., handle: ..., role: ...}`."
+        )
     return team
 
 
@@ -155,7 +161,10 @@ def update(root: Path, team: list[Any]) -> None:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
         refused = re.search(r"question 'team': (.+)", last)
         if refused:
-            raise TeamError(f"The roster is refused: {refused[1].rstrip('.')}.")
+            raise RosterRefusedError(f"The roster is refused: {refused[1].rstrip('.')}.")
+        if "Unknown revision" in last:
+            version = read_answers(root).get("_commit")
+            raise TeamError(f"The template's source no longer has version {version}: run `copier update` first.")
         raise TeamError(f"Copier could not apply the change and left the repository as it was: {last}")
     conflicts = git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
     if conflicts:
@@ -165,6 +174,42 @@ def update(root: Path, team: list[Any]) -> None:
         )
     add_notebook_folders(root)
     compile_access(root)
+
+
+def apply_file(root: Path, old: list[Any], path: Path) -> list[Any] | None:
+    """Apply the roster of a file and return it, or None if it is the present one."""
+    team = read_roster(path)
+    if team == old:
+        return None
+    update(root, team)
+    return team
+
+
+def apply_editor(root: Path, old: list[Any]) -> list[Any] | None:
+    """Apply the roster as edited and return it, or None if nothing was edited; what was typed is never lost."""
+    if not sys.stdin.isatty():
+        raise TeamError("There is no terminal to edit on: give the new roster with `quant team edit --file team.yml`.")
+    text = EDITOR_HELP + dump_roster(old)
+    while True:
+        edited = click.edit(text, extension=".yaml")
+        if edited is None:
+            return None
+        text = edited
+        try:
+            team = parse_roster(yaml.safe_load(text))
+            if team == old:
+                return None
+            click.echo("Applying the roster ...")
+            update(root, team)
+        except (RosterRefusedError, yaml.YAMLError) as error:
+            reason = str(error) if isinstance(error, QuantError) else "This is not readable YAML."
+            click.confirm(f"{reason} Edit again?", default=True, abort=True)
+        except TeamError as error:
+            kept = Path(git.run(root, "rev-parse", "--absolute-git-dir")) / "team.yml"
+            kept.write_text(text, encoding="utf-8")
+            raise TeamError(f"{error} What you typed is in {kept}: `quant team edit --file {kept}`.") from None
+        else:
+            return team
 
 
 @click.group()
@@ -182,31 +227,10 @@ def edit(path: Path | None) -> None:
     copier_command()
     require_source(root, str(answers["_src_path"]))
     old = answers["team"]
-    new = read_roster(path) if path else None
-    text = EDITOR_HELP + dump_roster(old)
-    if new is None and not sys.stdin.isatty():
-        raise TeamError("There is no terminal to edit on: give the new roster with `quant team edit --file team.yml`.")
-    while True:
-        if new is None:
-            edited = click.edit(text, extension=".yaml")
-            if edited is None:
-                click.echo("Nothing changed.")
-                return
-            text = edited
-        try:
-            team = new if new is not None else parse_roster(yaml.safe_load(text))
-            if team == old:
-                click.echo("Nothing changed.")
-                return
-            click.echo("Applying the roster ...")
-            update(root, team)
-            break
-        except (TeamError, yaml.YAMLError) as error:
-            if new is not None or git.changes(root):
-                raise
-            # What was typed stays: the editor opens on it again, with the reason above.
-            reason = str(error) if isinstance(error, TeamError) else "This is not readable YAML."
-            click.confirm(f"{reason} Edit again?", default=True, abort=True)
+    team = apply_file(root, old, path) if path else apply_editor(root, old)
+    if team is None:
+        click.echo("Nothing changed.")
+        return
     phrases = describe(old, team)
     for phrase in phrases:
         click.echo(f"  {phrase}")
