@@ -289,6 +289,17 @@ def test_a_refused_reword_is_amended_not_lost(repository: Repository) -> None:
     assert [repository.subject(f"HEAD~{n}") for n in range(3)] == ["docs: after it", "feat: new words", "feat: first"]
 
 
+def test_a_conflict_in_a_reword_is_not_amending(repository: Repository) -> None:
+    """Where the commit to reword could not be made yet, the command makes it and leaves the one before alone."""
+    for text in ("second\n", "third\n"):
+        repository.write(text)
+        git(repository.folder, "commit", "-q", "-m", f"docs: {text}")
+    editing = {"GIT_SEQUENCE_EDITOR": "sed -i.bak -e 1d -e 's/^pick/reword/'"}
+    assert repository("rebase", "-q", "-i", "HEAD~2", env=editing).returncode == 1
+    repository.write("solved\n")
+    assert "--amend" not in again(repository("commit", "-m", "nonsense"))
+
+
 def test_splitting_a_commit_in_a_rebase_is_not_amending(repository: Repository) -> None:
     """At an `edit` stop a new commit may be refused: its command makes a commit and rewrites none."""
     repository("commit", "--allow-empty", "-m", "docs: second")
