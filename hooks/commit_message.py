@@ -339,8 +339,8 @@ def retry(folder: str, kept: str) -> str:
             step = file.read().rstrip().rpartition(b"\n")[2].split()[:1]
     except OSError:
         step = []
-    # A reword is amended; after a conflict CHERRY_PICK_HEAD is there, and the commit does not exist yet.
-    if step in ([b"reword"], [b"r"]) and not in_progress(folder, "CHERRY_PICK_HEAD"):
+    # A reword is amended; after a conflict git's draft is there, and the commit is not: amending would hit another one.
+    if step in ([b"reword"], [b"r"]) and not in_progress(folder, "MERGE_MSG", "CHERRY_PICK_HEAD"):
         return f"git commit --amend -e -F {kept}   (then git rebase --continue)"
     return f"git commit -e -F {kept}   (with --amend, if you were amending)"
 

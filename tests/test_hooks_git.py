@@ -283,6 +283,8 @@ def test_a_refused_reword_is_amended_not_lost(repository: Repository) -> None:
     assert refused.returncode != 0
     assert "git rebase --continue" in refused.stderr
     assert "--amend" in again(refused)
+    assert again(repository("commit", "--amend", "-m", "nonsense")) == again(refused)
+    refused = repository("commit", "--amend", "-m", "feature: new words")
     done = repository(*again(refused), env={"GIT_EDITOR": "sed -i.bak 1s/^feature/feat/"})
     assert done.returncode == 0, done.stderr
     assert repository("rebase", "--continue").returncode == 0
