@@ -170,7 +170,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "hook overwritten": (
         lambda r: (r / "hooks" / "commit-msg").write_text("#!/bin/sh\nexit 0\n", encoding="utf-8"),
-        "git checkout HEAD -- hooks/commit-msg",
+        "git checkout HEAD -- hooks && rm",
+    ),
+    "hooks taken over": (
+        lambda r: (r / "hooks" / "pre-commit").rename(r / "hooks" / "pre-commit.legacy"),
+        "git checkout HEAD -- hooks && rm",
     ),
     "data not ignored": (
         lambda r: (r / ".gitignore").write_text(".env\n", encoding="utf-8"),

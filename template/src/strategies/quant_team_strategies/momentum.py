@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+
 from quant_team_features.momentum import momentum
 
 FAMILY = "momentum"

@@ -36,6 +36,8 @@ CHECKS = {
     "access files": "infrastructure.access:check_compiled",
     "template": "quant_team_utils.doctor:check_template",
 }
+# What a hook of ours says and no other tool's does.
+OURS = {"hooks/commit-msg": "commit_message.py", "hooks/pre-commit": ".pre-commit-config.yaml"}
 INSTALL = "pip install -r requirements.txt"
 SETUP = "quant setup"
 _ADDRESS = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
@@ -164,12 +166,13 @@ def check_hooks(root: Path) -> Check:
         return Check(
             name, "fail", f"{missing[0]} is not recorded as executable", f"git update-index --chmod=+x {missing[0]}"
         )
+    # Another tool that takes the hooks over changes ours, moves them aside, or commits its own in their place.
     changed = git.run(root, "diff", "--name-only", "HEAD", "--", "hooks", ":!hooks/handles").splitlines()
+    changed += [path.relative_to(root).as_posix() for path in root.glob("hooks/*.legacy")]
+    changed += [hook for hook, part in OURS.items() if part not in (root / hook).read_text(encoding="utf-8")]
     if changed:
-        return Check(
-            name, "fail", f"{changed[0]} differs from the commit: another tool may have overwritten it",
-            f"git checkout HEAD -- {changed[0]}",
-        )  # fmt: skip
+        mend = "git checkout HEAD -- hooks && rm -f hooks/*.legacy"
+        return Check(name, "fail", f"{changed[0]}: another tool has put its own hook in place of ours", mend)
     return Check(name, "ok", "commit-msg, pre-commit, pre-push and the notebook filter")
 
 
