@@ -169,7 +169,7 @@ def check_hooks(root: Path) -> Check:
     # Another tool that takes the hooks over changes ours, moves them aside, or commits its own in their place.
     changed = git.run(root, "diff", "--name-only", "HEAD", "--", "hooks", ":!hooks/handles").splitlines()
     changed += [path.relative_to(root).as_posix() for path in root.glob("hooks/*.legacy")]
-    changed += [hook for hook, part in OURS.items() if part not in (root / hook).read_text(encoding="utf-8")]
+    changed += [hook for hook in OURS if (root / hook).is_file() and OURS[hook] not in (root / hook).read_text("utf-8")]
     if changed:
         mend = "git checkout HEAD -- hooks && rm -f hooks/*.legacy"
         return Check(name, "fail", f"{changed[0]}: another tool has put its own hook in place of ours", mend)
