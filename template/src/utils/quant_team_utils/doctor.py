@@ -36,6 +36,8 @@ CHECKS = {
     "access files": "infrastructure.access:check_compiled",
     "template": "quant_team_utils.doctor:check_template",
 }
+# What git runs, and so must be recorded as executable.
+PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")
 # What a hook of ours says and no other tool's does.
 OURS = {"hooks/commit-msg": "commit_message.py", "hooks/pre-commit": ".pre-commit-config.yaml"}
 INSTALL = "pip install -r requirements.txt"
@@ -51,6 +53,18 @@ class Check:
     state: Literal["ok", "warn", "fail"]
     detail: str
     fix: str | None = None
+
+
+def hook_settings() -> dict[str, str]:
+    """Return the git configuration of this clone: hooks, their Python, the notebook filter."""
+    return {
+        "core.hooksPath": "hooks",
+        # Hooks run in programs that know no virtual environment, so the interpreter is named in full.
+        "quant.python": Path(sys.executable).as_posix(),
+        "filter.quant-notebook.clean": "hooks/strip-notebook",
+        "filter.quant-notebook.smudge": "cat",
+        "filter.quant-notebook.required": "true",
+    }
 
 
 def examine(root: Path) -> Iterator[Check]:
@@ -147,8 +161,6 @@ def check_settings(root: Path) -> Check:
 
 def check_hooks(root: Path) -> Check:
     """The hooks of this repository are the ones git runs, executable, with an interpreter that exists."""
-    from quant_team_utils.setup import PROGRAMS, hook_settings
-
     name = "git hooks"
     if not git.is_repository(root):
         return Check(name, "fail", f"{root} is not a git repository", SETUP)

@@ -14,7 +14,7 @@ from typing import cast
 
 import click
 
-from quant_team_utils import git, roster
+from quant_team_utils import doctor, git, roster
 from quant_team_utils.cli import COMMANDS, load
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
@@ -22,23 +22,10 @@ from quant_team_utils.settings import ENV_FILE
 
 FIRST_COMMIT = "feat: start the team repository"
 EXAMPLE_NOTEBOOK = "notebooks/example.ipynb"
-PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")
 
 
 class SetupError(QuantError):
     """A step of the set-up cannot be done."""
-
-
-def hook_settings() -> dict[str, str]:
-    """Return the git configuration of this clone: hooks, their Python, the notebook filter."""
-    return {
-        "core.hooksPath": "hooks",
-        # Hooks run in programs that know no virtual environment, so the interpreter is named in full.
-        "quant.python": Path(sys.executable).as_posix(),
-        "filter.quant-notebook.clean": "hooks/strip-notebook",
-        "filter.quant-notebook.smudge": "cat",
-        "filter.quant-notebook.required": "true",
-    }
 
 
 def choose_member(root: Path, handle: str | None, use_defaults: bool) -> roster.Member:
@@ -117,11 +104,11 @@ def first_commit(root: Path) -> None:
     add_notebook_folders(root)
     compile_access(root)
     if os.name == "posix":
-        for name in PROGRAMS:
+        for name in doctor.PROGRAMS:
             path = root / name
             path.chmod(path.stat().st_mode | 0o111)
     git.run(root, "add", "--all")
-    git.run(root, "update-index", "--chmod=+x", *PROGRAMS)
+    git.run(root, "update-index", "--chmod=+x", *doctor.PROGRAMS)
     try:
         git.run(root, "commit", "--quiet", "-m", FIRST_COMMIT)
     except git.GitError as error:
@@ -155,7 +142,7 @@ def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
     identify(root, member)
     if write_env_file(root):
         click.echo(f"  {ENV_FILE} written (sandbox: synthetic prices, no key)")
-    changed = [configure(root, key, value) for key, value in hook_settings().items()]
+    changed = [configure(root, key, value) for key, value in doctor.hook_settings().items()]
     if any(changed):
         click.echo("  hooks and notebook filter configured")
     if unborn:
@@ -169,8 +156,6 @@ def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
 @click.option("--defaults", "use_defaults", is_flag=True, help="Ask nothing: you are the first member.")
 def command(handle: str | None, use_defaults: bool) -> None:
     """Set up the repository, or this clone of it; safe to run again."""
-    from quant_team_utils import doctor
-
     root = project_root()
     git.run(root, "--version")
     click.echo(f"Setting up {root}")
