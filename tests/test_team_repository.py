@@ -327,6 +327,7 @@ def refused(repository: Path, team_environment: TeamEnvironment, *command: str, 
         (["run", "momentun"], {}, "momentum"),
         (["run", "momentum", "--symbols", "NOSUCH.XX"], {}, "NOSUCH.XX"),
         (["run", "momentum", "--set", "lookbck=5"], {}, "lookbck"),
+        (["run", "momentum", "--interval", "1x"], {}, "1x"),
         (["run", "momentum"], {"TICKDB_BASE_URL": "https://api.tickdb.ai"}, "TICKDB_API_KEY"),
         (
             ["run", "momentum"],
