@@ -186,7 +186,6 @@ IGNORED = [
     "src/utils/quant_team_utils/__pycache__/cli.cpython-311.pyc",
     ".venv/pyvenv.cfg",
     ".DS_Store",
-    "README.md.rej",
 ]
 KEPT = [
     ".env.example",
@@ -198,6 +197,7 @@ KEPT = [
     "results/momentum/2026-01-02_aapl_momentum_v1_alice-0a1b2c.equity.json",
     "data.lock",
     "uv.lock",
+    "README.md.rej",
     "notebooks/alice/example.ipynb",
 ]
 

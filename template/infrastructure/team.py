@@ -6,7 +6,6 @@ data. Copier runs as a process and is never installed here: a part of its depend
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -18,9 +17,10 @@ from typing import Any
 import click
 import yaml
 
+from infrastructure.template import read_answers, recorded, require_reachable
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
-from quant_team_utils.paths import MARKER, project_root
+from quant_team_utils.paths import project_root
 from quant_team_utils.setup import add_notebook_folders, compile_access
 
 COPIER_VERSION = (9, 19, 1)
@@ -58,17 +58,6 @@ def copier_command() -> list[str]:
     raise TeamError(f'Changing the team needs Copier: install it with `pipx install "{COPIER}"` (or install uv).')
 
 
-def read_answers(root: Path) -> dict[str, Any]:
-    """Return the recorded answers of the template."""
-    try:
-        answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        answers = None
-    if not isinstance(answers, dict) or not isinstance(answers.get("team"), list):
-        raise TeamError(f"{MARKER} is not readable: restore it with `git checkout -- {MARKER}`.")
-    return answers
-
-
 def require_ready(root: Path) -> None:
     """Refuse a change of the team where it could lose work or cannot be reviewed."""
     if not git.is_repository(root):
@@ -81,22 +70,6 @@ def require_ready(root: Path) -> None:
         raise TeamError(
             f"The team changes by pull request, not on {branch or 'a detached HEAD'}: "
             f"run `git switch -c feature/{who}/team develop` first."
-        )
-
-
-def require_source(root: Path, source: str) -> None:
-    """Refuse early when the template cannot be reached; `url.<mirror>.insteadOf` of git is honoured."""
-    forges = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-    address = forges[source[:3]] + source[3:] if source[:3] in forges else source.removeprefix("git+")
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
-    done = subprocess.run(
-        ["git", "ls-remote", "--exit-code", "--quiet", address, "HEAD"],
-        cwd=root, env=environment, capture_output=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise TeamError(
-            f"The template's source {source} cannot be reached: check the network, or correct `_src_path` in {MARKER} "
-            "and commit; offline, `git config --global url.MIRROR.insteadOf ADDRESS` points git at a copy."
         )
 
 
@@ -163,7 +136,7 @@ def update(root: Path, team: list[Any]) -> None:
         if refused:
             raise RosterRefusedError(f"The roster is refused: {refused[1].rstrip('.')}.")
         if "Unknown revision" in last:
-            version = read_answers(root).get("_commit")
+            version = recorded(root).version
             raise TeamError(f"The template's source no longer has version {version}: run `copier update` first.")
         raise TeamError(f"Copier could not apply the change and left the repository as it was: {last}")
     conflicts = git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
@@ -222,11 +195,10 @@ def command() -> None:
 def edit(path: Path | None) -> None:
     """Change the roster: in your editor, or from a file; leaves the change uncommitted, for review."""
     root = project_root()
-    answers = read_answers(root)
+    old = read_answers(root)["team"]
     require_ready(root)
     copier_command()
-    require_source(root, str(answers["_src_path"]))
-    old = answers["team"]
+    require_reachable(root, recorded(root))
     team = apply_file(root, old, path) if path else apply_editor(root, old)
     if team is None:
         click.echo("Nothing changed.")

@@ -24,6 +24,7 @@ COMMANDS = {
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
     "team": ("infrastructure.team:command", "The roster: list, edit."),
+    "template": ("infrastructure.template:command", "The template behind this repository: news, source."),
 }
 
 

@@ -7,7 +7,6 @@ names them in the order in which they are printed.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ import click
 from quant_team_utils import git, roster, settings
 from quant_team_utils.cli import load
 from quant_team_utils.errors import QuantError
-from quant_team_utils.paths import MARKER, project_root
+from quant_team_utils.paths import project_root
 
 CHECKS = {
     "python": "quant_team_utils.doctor:check_python",
@@ -34,7 +33,8 @@ CHECKS = {
     "identity": "quant_team_utils.doctor:check_identity",
     "roster": "infrastructure.access:check_roster",
     "access files": "infrastructure.access:check_compiled",
-    "template": "quant_team_utils.doctor:check_template",
+    "template": "infrastructure.template:check_template",
+    "last update": "infrastructure.template:check_leftovers",
 }
 # What git runs, and so must be recorded as executable.
 PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")
@@ -42,7 +42,6 @@ PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/str
 OURS = {"hooks/commit-msg": "commit_message.py", "hooks/pre-commit": ".pre-commit-config.yaml"}
 INSTALL = "pip install -r requirements.txt"
 SETUP = "quant setup"
-_ADDRESS = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
 
 
 @dataclass(frozen=True)
@@ -213,21 +212,6 @@ def check_identity(root: Path) -> Check:
     if git.config(root, "user.name") is None or git.config(root, "user.email") is None:
         return Check(name, "fail", "git has no user name or e-mail address", SETUP)
     return Check(name, "ok", f"{handle}, {member.role}{', senior' if member.senior else ''}")
-
-
-def check_template(root: Path) -> Check:
-    """The version of the template, and whether teammates can reach it."""
-    import yaml
-
-    try:
-        answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
-        version, source = str(answers["_commit"]), str(answers["_src_path"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return Check("template", "fail", f"{MARKER} is not readable", f"git checkout -- {MARKER}")
-    if not _ADDRESS.match(source):
-        detail = f"{version} from the local path {source}: teammates cannot update from it"
-        return Check("template", "warn", detail, f"put the template's address after _src_path: in {MARKER}, commit")
-    return Check("template", "ok", f"{version} from {source}")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -73,3 +74,22 @@ def changes(root: Path) -> list[str]:
 def branch(root: Path) -> str | None:
     """Return the name of the current branch, or None on a detached HEAD."""
     return run(root, "branch", "--show-current") or None
+
+
+def remote_refs(root: Path, address: str, pattern: str) -> list[str] | None:
+    """Return the references of a repository elsewhere that match a pattern, or None if it cannot be asked.
+
+    Nobody is asked for a password, and a silent server is given up after ten seconds.
+    """
+    command = ["git", "ls-remote", "--quiet", address, pattern]
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, capture_output=True, encoding="utf-8", timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode:
+        return None
+    names = [line.split("\t")[1] for line in done.stdout.splitlines()]
+    return [name for name in names if not name.endswith("^{}")]  # an annotated tag's commit
