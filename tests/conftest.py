@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import copier
 import pytest
+
+from release import BUNDLE, add_release, open_history
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where a team gets the template from; README.md names the same address.
@@ -19,6 +22,29 @@ SOURCE = "https://github.com/quant-team-template/quant-team-template.git"
 BIN = "Scripts" if os.name == "nt" else "bin"
 
 Copy = Callable[..., Path]
+
+
+def plain_settings() -> None:
+    """Hide the settings of the person or machine that runs the tests: git's, Copier's, the project's own."""
+    folder = Path(tempfile.mkdtemp(prefix="settings-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "gitconfig").write_text(
+        "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n[init]\n\tdefaultBranch = main\n",
+        encoding="utf-8",
+    )
+    (folder / "copier.yml").write_text("{}\n", encoding="utf-8")
+    os.environ.update(
+        GIT_CONFIG_GLOBAL=str(folder / "gitconfig"),
+        GIT_CONFIG_NOSYSTEM="1",
+        COPIER_SETTINGS_PATH=str(folder / "copier.yml"),
+    )
+    for name in list(os.environ):
+        if name.startswith(("TICKDB_", "QUANT_", "DEFAULT_BACKTEST_", "SECRETS_")) or name in ("GIT_DIR", "PYTHONPATH"):
+            del os.environ[name]
+
+
+# At import: the library with which Copier calls git copies the environment once, when Copier is imported.
+plain_settings()
 
 
 def run(
@@ -57,33 +83,16 @@ def snapshot(target: Path) -> Path:
     return target
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _plain_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No test sees the settings of the person or machine that runs it: git's, Copier's, the project's own."""
-    folder = tmp_path_factory.mktemp("settings")
-    config = folder / "gitconfig"
-    config.write_text(
-        "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n[init]\n\tdefaultBranch = main\n"
-        '[protocol "file"]\n\tallow = always\n[advice]\n\tdetachedHead = false\n',
-        encoding="utf-8",
-    )
-    (folder / "copier.yml").write_text("{}\n", encoding="utf-8")
-    os.environ.update(
-        GIT_CONFIG_GLOBAL=str(config), GIT_CONFIG_NOSYSTEM="1", COPIER_SETTINGS_PATH=str(folder / "copier.yml")
-    )
-    for name in list(os.environ):
-        if name.startswith(("TICKDB_", "QUANT_", "DEFAULT_BACKTEST_", "SECRETS_")) or name in ("GIT_DIR", "PYTHONPATH"):
-            del os.environ[name]
-
-
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, _plain_settings: None) -> Path:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a git repository that holds the working tree as its one commit."""
     return snapshot(tmp_path_factory.mktemp("template"))
 
 
 def copy_template(template: Path, target: Path, data: Mapping[str, Any] | None = None) -> Path:
     """Copy the template as a stranger would: no trust, messages on, default answers but for `data`."""
+    import copier
+
     copier.run_copy(str(template), target, data=dict(data or {}), defaults=True, unsafe=False, quiet=False)
     return target
 
@@ -165,3 +174,17 @@ def clone(repository: Path, tmp_path: Path) -> Path:
     git(origin, "symbolic-ref", "HEAD", "refs/heads/main")
     git(tmp_path, "clone", "--quiet", str(origin), str(tmp_path / "clone"))
     return tmp_path / "clone"
+
+
+@pytest.fixture(scope="session")
+def history(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return every release, the working tree as the next, and one more in which every file has changed."""
+    folder = open_history(BUNDLE, tmp_path_factory.mktemp("releases") / "history")
+    add_release(folder, template, "9999.0.0")
+    changed = tmp_path_factory.mktemp("changed") / "template"
+    shutil.copytree(template, changed, ignore=shutil.ignore_patterns(".git"))
+    for path in (changed / "template").rglob("*"):
+        if path.is_file():
+            path.write_text("# the template's new line\n" + path.read_text("utf-8"), encoding="utf-8", newline="\n")
+    add_release(folder, changed, "9999.1.0")
+    return folder
