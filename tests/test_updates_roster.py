@@ -59,6 +59,7 @@ def rendered_part(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+@pytest.mark.full  # 40 updates take about a minute
 @settings(
     max_examples=8,
     deadline=None,
