@@ -69,7 +69,7 @@ def add_release(history: Path, source: Path, version: str) -> None:
 
 def changelog_entry(text: str, version: str) -> str:
     """Return what CHANGELOG.md says of a version, or nothing."""
-    found = re.search(rf"^## {re.escape(version)}\b[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     return found[1].strip() if found else ""
 
 
