@@ -133,7 +133,7 @@ def test_the_newest_version_has_no_news(history: Path, tmp_path: Path, team_envi
     record_source(folder, ADDRESS)
     only = tmp_path / "only"
     git(tmp_path, "clone", "--quiet", "--no-tags", str(history), str(only))
-    git(only, "fetch", "--quiet", str(history), f"refs/tags/{NEXT}:refs/tags/{NEXT}")
+    git(only, "fetch", "--quiet", "--no-tags", str(history), f"refs/tags/{NEXT}:refs/tags/{NEXT}")
     env = mirrored(only)
     assert team_environment.run(folder, "quant", "template", "news", env=env).stdout == ""
     assert f"{NEXT} from {ADDRESS}, the newest" in team_environment.run(folder, "quant", "doctor", env=env).stdout
@@ -195,8 +195,8 @@ def test_the_teams_own_tests_pass_after_an_update(
     git(folder, "switch", "--quiet", "-c", "feature/alice/template")
     newcomer = {"name": "Dana", "handle": "dana", "role": "researcher", "login": "dana-d"}
     update(folder, NEXT, team=[*TEAM, newcomer])
-    team_environment.run(folder, "quant", "setup")
     team_environment.run(folder, "quant", "access", "compile")
+    team_environment.run(folder, "quant", "setup")
     git(folder, "add", "--all")
     team_environment.run(folder, "git", "commit", "--quiet", "-m", "feat: update the template")
     team_environment.run(folder, "quant", "doctor")
@@ -205,14 +205,13 @@ def test_the_teams_own_tests_pass_after_an_update(
     team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
 
 
-def test_each_forge_has_a_job_for_the_news(copy: Copy) -> None:
-    """The scheduled job is there for both forges, quotes the news, and has the rights to write an issue and no more."""
+def test_each_forge_has_a_job_for_the_news(template: Path, tmp_path: Path) -> None:
+    """The scheduled job is there for both forges, and has the rights to write an issue and no more."""
     github = copy_template(template, tmp_path / "one", {"forge": "github"}) / ".github" / "workflows" / "template.yml"
     job = yaml.safe_load(github.read_text(encoding="utf-8"))
     assert job["permissions"] == {"contents": "read", "issues": "write"}
     assert "quant template news > news.md" in github.read_text(encoding="utf-8")
-    gitlab = yaml.safe_load(
-        (copy_template(template, tmp_path / "two", {"forge": "gitlab"}) / ".gitlab-ci.yml").read_text(encoding="utf-8")
-    )
-    assert gitlab["template"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
-    assert gitlab["template"]["script"][0] == "quant template news | tee news.md"
+    gitlab = copy_template(template, tmp_path / "two", {"forge": "gitlab"}) / ".gitlab-ci.yml"
+    job = yaml.safe_load(gitlab.read_text(encoding="utf-8"))["template"]
+    assert job["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "schedule"'}]
+    assert job["script"][0] == "quant template news | tee news.md"
