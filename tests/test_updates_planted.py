@@ -120,3 +120,15 @@ def test_a_planted_fault_is_seen(history: Path, tmp_path: Path, fault: str) -> N
     with pytest.raises((AssertionError, ValueError, UserMessageError, UndefinedError, UnsafeTemplateError)) as caught:
         assert_dull(bad, tmp_path)
     print(f"{fault}: {type(caught.value).__name__}: {caught.value}")
+
+
+def test_a_tightened_validator_never_replaces_the_team(history: Path, tmp_path: Path) -> None:
+    """Copier drops an answer that no longer validates: the update stops there, and the example team stays away."""
+    tighter = planted(
+        history, tmp_path / "history", edit("copier.yml", "handle | length <= 39", "handle | length <= 3")
+    )
+    folder = copy(tighter, tmp_path / "team", RELEASES[-1], TEAM)
+    before = content(folder, starters=True)
+    with pytest.raises(ValueError, match='Question "team" is required'):
+        update(folder, NEXT)
+    assert content(folder, starters=True) == before
