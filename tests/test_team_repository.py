@@ -511,3 +511,52 @@ def test_without_copier_the_line_that_installs_it(repository: Path, team_environ
     )
     assert done.returncode == 1
     assert 'pipx install "copier>=9.19.1"' in done.stderr
+
+
+def test_on_a_terminal_the_roster_opens_in_the_editor_until_it_is_accepted(
+    repository: Path, team_environment: TeamEnvironment, tmp_path: Path
+) -> None:
+    """A slip does not lose what was typed: the sentence is shown, and the editor opens on it again."""
+    pexpect = pytest.importorskip("pexpect")
+    git(repository, "switch", "--quiet", "-c", "feature/alice/team")
+    editor = tmp_path / "editor"
+    editor.write_text(
+        "#!/bin/sh\n"
+        'if grep -q boss "$1"; then sed -i.bak \'s/boss/researcher/\' "$1"; rm "$1.bak"; exit; fi\n'
+        "echo '- {name: Dana, handle: dana, role: boss}' >>\"$1\"\n",
+        encoding="utf-8",
+    )
+    editor.chmod(0o755)
+    environment = {**os.environ, **team_environment.environment(repository), "EDITOR": str(editor)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    quant = str(team_environment.bin / "quant")
+    terminal = pexpect.spawn(
+        quant,
+        ["team", "edit"],
+        cwd=str(repository),
+        env=environment,
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(50, 200),
+    )
+    terminal.expect("unknown role 'boss'; it is researcher or infrastructure. Edit again?")
+    terminal.sendline("y")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert "dana joins the team" in terminal.before
+    assert "dana" in (repository / "hooks" / "handles").read_text(encoding="utf-8")
+
+
+def test_on_a_terminal_setup_asks_who_you_are(clone: Path, team_environment: TeamEnvironment) -> None:
+    """The one question of the set-up, with the handles to choose from."""
+    pexpect = pytest.importorskip("pexpect")
+    environment = {**os.environ, **team_environment.environment(clone)}
+    quant = str(team_environment.bin / "quant")
+    terminal = pexpect.spawn(quant, ["setup"], cwd=str(clone), env=environment, encoding="utf-8", timeout=60)
+    terminal.expect(r"Who are you \(alice, bob, charlie\)\?")
+    terminal.sendline("bob")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+    assert git(clone, "config", "quant.member") == "bob"

@@ -1,0 +1,74 @@
+"""A TickDB that only knows how to wait: canned bytes of 5,000 minute bars for any symbol, after a fixed delay.
+
+    python benchmarks/canned_server.py PORT [DELAY_MS]
+
+It runs in a process of its own, so that the client's CPU is the client's. It is no sandbox: no errors, no sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from functools import cache
+from urllib.parse import parse_qs, urlsplit
+
+FIRST = 1_700_000_040_000  # ms UTC, a whole minute
+MINUTE = 60_000
+BARS, PAGE = 5000, 1000
+
+
+def bar(index: int) -> dict[str, object]:
+    """Return one bar as TickDB writes it: prices as strings."""
+    price = 100 + index % 977 / 10
+    return {
+        "time": FIRST + index * MINUTE,
+        "open": f"{price:.2f}",
+        "high": f"{price + 0.5:.2f}",
+        "low": f"{price - 0.5:.2f}",
+        "close": f"{price + 0.1:.2f}",
+        "volume": str(1000 + index % 313),
+        "quote_volume": f"{price * 1000:.2f}",
+    }
+
+
+@cache
+def body(symbol: str, first: int, last: int) -> bytes:
+    """Return the whole response for the bars first..last-1."""
+    klines = [bar(index) for index in range(first, last)]
+    data = {"symbol": symbol, "type": "stock", "interval": "1m", "klines": klines}
+    text = json.dumps({"code": 0, "message": "success", "data": data}).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+    return head.encode() + text
+
+
+def answer(target: str) -> bytes:
+    """Return the newest page of the range that a request asks for; symbols share their bytes."""
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+    start = -(-(int(asked.get("start_time", FIRST)) - FIRST) // MINUTE)
+    stop = (int(asked.get("end_time", FIRST + BARS * MINUTE)) - FIRST) // MINUTE + 1
+    last = min(max(stop, 0), BARS)
+    first = max(start, last - min(int(asked.get("limit", 100)), PAGE), 0)
+    return body("AAPL.US", first, max(first, last))
+
+
+async def serve(port: int, delay: float) -> None:
+    """Answer on a loopback port until the process is ended."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                target = head.split(b" ", 2)[1].decode()
+                await asyncio.sleep(delay)
+                writer.write(answer(target))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", port)
+    print(f"ready on {server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2] if len(sys.argv) > 2 else 50) / 1000))
