@@ -136,7 +136,7 @@ def read_through(
         stored = load(series)  # somebody else may have filled it meanwhile
         for begin, end in missing if refresh else _without(missing, stored.proven):
             begin = _reread(stored, begin)
-            stored = _merged(series, stored, fetch(_moment(begin), _moment(end)), (begin, end), now)
+            stored = _merged(series, stored, fetch(moment(begin), moment(end)), (begin, end), now)
             _save(path, series, stored)
     return between(stored.bars, low, high)
 
@@ -208,6 +208,11 @@ def between(bars: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
     times = bars["time"].to_physical().to_numpy()
     begin, end = times.searchsorted([low, high])
     return bars.slice(int(begin), max(int(end - begin), 0))
+
+
+def moment(milliseconds: int) -> datetime:
+    """Return a time in milliseconds UTC as an aware datetime."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def replace(path: Path, write: Callable[[Any], object]) -> None:
@@ -358,10 +363,6 @@ def _escaped(text: str, kept: str) -> str:
     return f"%{ord(name[0]):x}{name[1:]}" if RESERVED.match(name) else name
 
 
-def _moment(milliseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-
-
 @functools.cache  # once is enough
 def _complain(path: Path, series: Series) -> None:
     again = "import it again" if series.source.startswith("import:") else "it is fetched again"
@@ -369,10 +370,10 @@ def _complain(path: Path, series: Series) -> None:
 
 
 def _sentence(series: Series, missing: list[Range]) -> str:
-    parts = ", ".join(f"{_moment(low):%Y-%m-%dT%H:%MZ} to {_moment(high):%Y-%m-%dT%H:%MZ}" for low, high in missing)
+    parts = ", ".join(f"{moment(low):%Y-%m-%dT%H:%MZ} to {moment(high):%Y-%m-%dT%H:%MZ}" for low, high in missing)
     if series.source.startswith("import:"):
         fix = f"`quant data import FILE --symbol {series.symbol} --interval {series.interval} --source NAME`"
     else:
-        begin, end = _moment(missing[0][0]).date(), _moment(missing[-1][1] - 1).date()
+        begin, end = moment(missing[0][0]).date(), moment(missing[-1][1] - 1).date()
         fix = f"`quant data fetch {series.symbol} --interval {series.interval} --start {begin} --end {end}`"
     return f"The cache has no {series} for {parts}: get it with {fix}."

@@ -5,8 +5,11 @@ from __future__ import annotations
 import bisect
 import calendar
 import difflib
+import itertools
+import operator
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
@@ -66,6 +69,22 @@ class Session(NamedTuple):
     @property
     def close(self) -> datetime:
         return self.hours[-1][1]
+
+
+class Gap(NamedTuple):
+    """Bars in a row that the calendar expects and that are not there.
+
+    Attributes:
+        first: open of the first of them, UTC.
+        last: open of the last of them.
+        bars: how many.
+        days: whole trading days, or weeks or months for bars of such a length; 0 for bars within one day.
+    """
+
+    first: datetime
+    last: datetime
+    bars: int
+    days: int
 
 
 class CalendarError(QuantError):
@@ -199,6 +218,44 @@ def sessions(market: Market, start: date, end: date) -> list[Session]:
         )
     days, all_sessions = _calendar(market.calendar)
     return all_sessions[bisect.bisect_left(days, start) : bisect.bisect_right(days, end)]
+
+
+def gaps(market: Market, interval: str, opens: Iterable[int], low: int, high: int) -> list[Gap]:
+    """Return what is missing among bars, against the market's calendar, in order.
+
+    Whole trading days in a row are one gap; so are bars in a row within a day that has others. Bars of a day or
+    longer may be stamped with UTC midnight or the exchange's.
+
+    Args:
+        market: whose calendar counts.
+        interval: one of `INTERVALS`.
+        opens: when the bars open, in milliseconds UTC.
+        low: first open that may be missing, in milliseconds UTC.
+        high: the first that may not.
+    """
+    long = (INTERVALS[interval] or 86400) >= 86400
+    known = {round(at / 86_400_000) * 86_400_000 if long else at for at in opens}
+    found: list[Gap] = []
+    before: list[int] = []
+    whole = False  # the trading day before this one is missing
+    for session in sessions(market, _utc(low).date() - DAY, _utc(high).date()):
+        due = [at for at in bar_opens(session, interval) if low <= at < high]
+        if not due or due == before:  # a week or a month has several days
+            continue
+        lost = [at not in known for at in due]
+        if all(lost):
+            run = found.pop() if whole else Gap(_utc(due[0]), _utc(due[0]), 0, 0)
+            found.append(Gap(run.first, _utc(due[-1]), run.bars + len(due), run.days + 1))
+        else:
+            for missing, group in itertools.groupby(zip(lost, due, strict=True), key=operator.itemgetter(0)):
+                at = [opened for _, opened in group]
+                found += [Gap(_utc(at[0]), _utc(at[-1]), len(at), 0)] if missing else []
+        before, whole = due, all(lost)
+    return found
+
+
+def _utc(milliseconds: int) -> datetime:
+    return _EPOCH + milliseconds * _MILLISECOND
 
 
 def known_until(market: Market) -> date:
