@@ -22,29 +22,31 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, NamedTuple
+
+import filelock
+import polars as pl
 
 from quant_team_data.markets import INTERVALS, bar_end, canonical, market_of, milliseconds
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
-if TYPE_CHECKING:
-    import polars as pl
-
 FOLDER = "data"
 VALUES = ("open", "high", "low", "close", "volume")
+SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
 REREAD = 3  # bars before a new range that are asked for again, to notice a revision
 LAG = timedelta(hours=1)  # a bar may reach the vendor this late: until then, none is not proof of none
+FOREVER = (-(1 << 62), 1 << 62)
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # no file names on Windows
+DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError)
 
 logger = logging.getLogger(__name__)
 
 Range = tuple[int, int]  # milliseconds UTC, the second left out
-Fetch = Callable[[datetime, datetime], "pl.DataFrame"]
 
 
 class CacheError(QuantError):
-    """The cache has not what was asked for, or cannot be written."""
+    """The cache has not what was asked for, or cannot be used."""
 
 
 @dataclass(frozen=True, order=True)
@@ -67,13 +69,13 @@ class Series:
         object.__setattr__(self, "symbol", canonical(self.symbol))
 
     @classmethod
-    def of(cls, source: str, symbol: str, interval: str, type: str | None = None) -> Series:
-        """Return the series of a symbol, whose spelling tells the type unless one is given."""
-        return cls(source, type or market_of(symbol).kind, symbol, interval)
+    def of(cls, source: str, symbol: str, interval: str) -> Series:
+        """Return the series of a symbol whose spelling tells its type."""
+        return cls(source, market_of(symbol).kind, symbol, interval)
 
     @property
     def path(self) -> Path:
-        """The file; a name is legal everywhere, and no two differ in case only (1m and 1M)."""
+        """The file; its name is legal everywhere, and no two differ in case only (1m and 1M)."""
         folders = (_escaped(name, "a-z0-9-") for name in (self.source, self.type, self.interval))
         return project_root().joinpath(FOLDER, *folders, _escaped(self.symbol, "A-Z0-9.-") + ".parquet")
 
@@ -87,16 +89,16 @@ class Stored(NamedTuple):
     bars: pl.DataFrame
     proven: list[Range]
 
-    def covers(self, low: int, high: int) -> bool:
-        """Tell whether a range of milliseconds is proven."""
-        return not _without([(low, high)], self.proven)
+    def lacks(self, low: int, high: int) -> list[Range]:
+        """Return what is not proven of a range."""
+        return _without([(low, high)], self.proven)
 
 
 def read_through(
     series: Series,
     first: datetime,
     stop: datetime,
-    fetch: Fetch,
+    fetch: Callable[[datetime, datetime], pl.DataFrame],
     *,
     offline: bool = False,
     refresh: bool = False,
@@ -121,23 +123,23 @@ def read_through(
         A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`, `volume` (Float64).
 
     Raises:
-        CacheError: offline, and part of the range is missing; or the folder cannot be written.
+        CacheError: offline, and part of the range is missing; or the folder cannot be used.
         QuantError: whatever `fetch` raises; what was fetched before that is kept.
     """
     now = now or datetime.now(UTC)
     low, high = milliseconds(first), min(milliseconds(stop), _horizon(series.interval, now))
     stored = load(series)
-    if missing := _without([(low, high)], [] if refresh and not offline else stored.proven):
-        if offline:
-            raise CacheError(_sentence(series, missing))
-    else:
-        return between(stored.bars, low, high)
-    with _writing(series) as path:
-        stored = load(series)  # somebody else may have filled it meanwhile
-        for begin, end in missing if refresh else _without(missing, stored.proven):
-            begin = _reread(stored, begin)
-            stored = _merged(series, stored, fetch(moment(begin), moment(end)), (begin, end), now)
-            _save(path, series, stored)
+    missing = _without([(low, high)], [] if refresh and not offline else stored.proven)
+    if missing and offline:
+        raise CacheError(_sentence(series, missing))
+    if missing:
+        with _writing(series) as path:
+            stored = load(series)  # somebody else may have filled it meanwhile
+            for begin, end in missing if refresh else stored.lacks(low, high):
+                begin = _reread(stored, begin)
+                bars = fetch(moment(begin), moment(end))
+                stored = _merged(series, stored, bars, (begin, end), now)
+                _save(path, series, stored)
     return between(stored.bars, low, high)
 
 
@@ -147,67 +149,51 @@ def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
     Raises:
         CacheError: there are no bars of this series at all.
     """
-    stored = load(series)
-    if stored.bars.is_empty():
-        raise CacheError(_sentence(series, [(milliseconds(first), milliseconds(stop))]))
-    return between(stored.bars, milliseconds(first), milliseconds(stop))
+    span = (milliseconds(first), milliseconds(stop))
+    bars = load(series).bars
+    if bars.is_empty():
+        raise CacheError(_sentence(series, [span]))
+    return between(bars, *span)
 
 
-def read_all(
-    wanted: Iterable[Series], first: datetime, stop: datetime, *, now: datetime | None = None
-) -> dict[Series, pl.DataFrame]:
-    """Return the series that are proven for the whole range; many at once are read faster than one by one."""
-    import polars as pl
-
-    now = now or datetime.now(UTC)
-    low, high = milliseconds(first), milliseconds(stop)
-    found: dict[Series, bytes] = {}
-    for series in wanted:
-        content, proven = _content(series)
-        if content and not _without([(low, min(high, _horizon(series.interval, now)))], proven):
-            found[series] = content
-    try:
-        frames = pl.collect_all([pl.scan_parquet(content) for content in found.values()])
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return {}  # one is damaged: `read_through` finds which
-    return {series: between(frame, low, high) for series, frame in zip(found, frames, strict=True)}
-
-
-def put(series: Series, bars: pl.DataFrame, *, now: datetime | None = None) -> None:
+def put(series: Series, bars: pl.DataFrame) -> None:
     """Add bars that come from a file; from the first to the last of them, the series is proven."""
-    times = bars["time"].to_physical()
+    span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
     with _writing(series) as path:
-        span = (int(times[0]), int(times[-1]) + 1)
-        _save(path, series, _merged(series, load(series), bars, span, now or datetime.now(UTC)))
+        _save(path, series, _merged(series, load(series), bars, span, datetime.now(UTC)))
 
 
 def load(series: Series) -> Stored:
     """Return all that is stored of a series; a missing, damaged or foreign file counts as nothing."""
-    import polars as pl
-
-    content, proven = _content(series)
-    if content:
-        try:
-            frame = pl.read_parquet(content)
-            if frame.schema == _schema():
-                return Stored(frame, proven)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-            pass
-        _complain(series.path, series)
-    return Stored(pl.DataFrame(schema=_schema()), [])
+    path = series.path
+    try:
+        content = path.read_bytes()  # once: bars and manifest of the same moment
+        identity, proven = _manifest(content)
+        if identity == series and (bars := pl.read_parquet(content)).schema == SCHEMA:
+            return Stored(bars, proven)
+        _complain(path, series)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise CacheError(f"Cannot read {path} ({error.strerror}): make it a file that you own.") from None
+    except DAMAGED:
+        _complain(path, series)
+    return Stored(SCHEMA.to_frame(), [])
 
 
 def stored_series() -> list[Series]:
     """Return what the cache has files of, in order."""
-    found = (_identity(path.read_bytes()) for path in project_root().glob(f"{FOLDER}/*/*/*/*.parquet"))
-    return sorted(identity[0] for identity in found if identity)
+    found = []
+    for path in project_root().glob(f"{FOLDER}/*/*/*/*.parquet"):
+        with contextlib.suppress(*DAMAGED):
+            found.append(_manifest(path.read_bytes())[0])
+    return sorted(found)
 
 
 def between(bars: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
-    """Return the bars whose open lies in a range of milliseconds."""
-    times = bars["time"].to_physical().to_numpy()
-    begin, end = times.searchsorted([low, high])
-    return bars.slice(int(begin), max(int(end - begin), 0))
+    """Return the bars that open in a range of milliseconds."""
+    begin, end = bars["time"].to_physical().to_numpy().searchsorted([low, high]).tolist()
+    return bars[begin : max(begin, end)]
 
 
 def moment(milliseconds: int) -> datetime:
@@ -215,24 +201,29 @@ def moment(milliseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
-def replace(path: Path, write: Callable[[Any], object]) -> None:
-    """Write a file in one step: `write` gets a binary file beside it, which then takes its name."""
+def replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file in one step: `write` gets a file beside it, which then takes its name.
+
+    Raises:
+        CacheError: the folder or the file cannot be written.
+    """
     draft = path.with_name(path.name + ".tmp")
-    with draft.open("wb") as file:
-        write(file)
-        file.flush()
-        os.fsync(file.fileno())
-    for attempt in range(50):
-        try:
-            draft.replace(path)
-            return
-        except PermissionError:  # on Windows, while somebody reads it
-            if os.name != "nt" or attempt == 49:
-                raise
+    try:
+        with draft.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        for _ in range(50 if os.name == "nt" else 0):
+            with contextlib.suppress(PermissionError):  # Windows replaces no file that somebody reads
+                draft.replace(path)
+                return
             time.sleep(0.02)
+        draft.replace(path)
+    except OSError as error:
+        raise CacheError(f"Cannot write {path} ({error.strerror}): make room, or make it a file you own.") from None
 
 
-# Details: ranges and bars
+# Details
 
 
 def _horizon(interval: str, now: datetime, month: int = 28) -> int:
@@ -249,108 +240,55 @@ def _without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
     return left
 
 
-def _with(ranges: Iterable[Range], new: Range) -> list[Range]:
-    """Return ranges in order with one more, joined where they touch."""
-    joined: list[Range] = []
-    for low, high in sorted([*ranges, new]):
-        if joined and low <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(high, joined[-1][1]))
-        else:
-            joined.append((low, high))
-    return joined
-
-
 def _reread(stored: Stored, begin: int) -> int:
     """Return where to start a request so that it covers the last bars of the proven range that ends at `begin`."""
     for low, high in stored.proven:
-        if high == begin:
-            known = between(stored.bars, low, high)["time"].to_physical()
-            return int(known[-REREAD:][0]) if len(known) else begin
+        if high == begin and len(known := between(stored.bars, low, high)):
+            return milliseconds(known["time"][-REREAD:][0])
     return begin
 
 
 def _merged(series: Series, stored: Stored, bars: pl.DataFrame, span: Range, now: datetime) -> Stored:
     """Return the content after an answer for a range, and warn if it contradicts what was proven there."""
-    import polars as pl
-
     low, high = span
-    bars = between(bars.select(pl.col(name).cast(kind) for name, kind in _schema().items()).sort("time"), low, high)
+    bars = between(bars.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).sort("time"), low, high)
     while len(bars) and bar_end(bars["time"][-1], series.interval) > now:
         bars = bars[:-1]
-    times = bars["time"].to_physical()
     if bars["time"].n_unique() < len(bars):
-        raise CacheError(f"The source gave a bar of {series} twice: report it, nothing was stored.")
-    known = [between(bars, *part) for part in stored.proven]
-    rows = pl.concat([between(stored.bars, low, high), *known])
-    revised = rows.filter(~rows.is_duplicated())["time"]
-    for month in sorted(set(revised.dt.strftime("%Y-%m"))):
+        raise CacheError(f"A bar of {series} came twice, and nothing was stored: tell the vendor, or ask for less.")
+    rows = pl.concat([between(stored.bars, low, high), *(between(bars, *part) for part in stored.proven)])
+    for month in sorted(set(rows.filter(~rows.is_duplicated())["time"].dt.strftime("%Y-%m"))):
         logger.warning("%s: the vendor has revised bars of %s; the cache takes the new ones.", series, month)
-    settled = _horizon(series.interval, now - LAG, month=31)
-    end = min(high, max(int(times[-1]) + 1 if len(times) else low, settled))
-    proven = _without(stored.proven, [span])
-    before, after = (between(stored.bars, *part) for part in ((-(1 << 62), low), (high, 1 << 62)))
-    return Stored(pl.concat([before, bars, after]), _with(proven, (low, end)) if end > low else proven)
+    # Right after the last bar that came, the next may only be late.
+    seen = milliseconds(bars["time"][-1]) + 1 if len(bars) else low
+    end = min(high, max(seen, _horizon(series.interval, now - LAG, month=31)))
+    proven = [*_without(stored.proven, [span]), (low, max(low, end))]
+    parts = [between(stored.bars, FOREVER[0], low), bars, between(stored.bars, high, FOREVER[1])]
+    return Stored(pl.concat(parts), _without([FOREVER], _without([FOREVER], proven)))  # twice: joined and in order
 
 
-# Details: files
-
-
-def _schema() -> dict[str, Any]:
-    import polars as pl
-
-    return {"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())}
-
-
-def _content(series: Series) -> tuple[bytes, list[Range]]:
-    """Return a file's bytes, read once, and its proven ranges; nothing and none if it cannot be used."""
-    try:
-        content = series.path.read_bytes()
-    except FileNotFoundError:
-        return b"", []
-    except OSError as error:
-        raise CacheError(f"Cannot read {series.path} ({error.strerror}): make it a file that you own.") from None
-    identity = _identity(content)
-    if identity and identity[0] == series:
-        return content, identity[1]
-    _complain(series.path, series)
-    return b"", []
-
-
-def _identity(content: bytes) -> tuple[Series, list[Range]] | None:
-    """Return what a file says it is, or None if it is not of this cache."""
-    import polars as pl
-
+def _manifest(content: bytes) -> tuple[Series, list[Range]]:
+    """Return what a file says it holds, and its proven ranges; raises one of DAMAGED if it is not of this cache."""
     if not content[:4] == content[-4:] == b"PAR1":
-        return None
-    try:
-        manifest = json.loads(pl.read_parquet_metadata(io.BytesIO(content))["quant"])
-        return Series(**manifest["series"]), [(int(low), int(high)) for low, high in manifest["proven"]]
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError):
-        return None
+        raise ValueError("no Parquet file")
+    manifest = json.loads(pl.read_parquet_metadata(io.BytesIO(content))["quant"])
+    return Series(**manifest["series"]), [(low, high) for low, high in manifest["proven"]]
 
 
 def _save(path: Path, series: Series, stored: Stored) -> None:
-    manifest = json.dumps({"series": asdict(series), "proven": stored.proven})
-    try:
-        replace(path, lambda file: stored.bars.write_parquet(file, compression="zstd", metadata={"quant": manifest}))
-    except OSError as error:
-        raise CacheError(f"Cannot write {path} ({error.strerror}): make room, or make it yours.") from None
+    manifest = {"quant": json.dumps({"series": asdict(series), "proven": stored.proven})}
+    replace(path, lambda file: stored.bars.write_parquet(file, compression="zstd", metadata=manifest))
 
 
 @contextlib.contextmanager
 def _writing(series: Series) -> Iterator[Path]:
     """Hold a series against other writers, in this process and in others."""
-    import filelock
-
-    path = series.path
+    path, lock = series.path, filelock.FileLock(series.path.with_suffix(".lock"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path.with_suffix(".lock"))
         lock.acquire()
     except OSError as error:
-        raise CacheError(
-            f"Cannot write into {path.parent} ({error.strerror}): make it a folder that you own."
-        ) from None
+        raise CacheError(f"Cannot write into {path.parent} ({error.strerror}): make it a folder you own.") from None
     try:
         yield path
     finally:
@@ -371,9 +309,8 @@ def _complain(path: Path, series: Series) -> None:
 
 def _sentence(series: Series, missing: list[Range]) -> str:
     parts = ", ".join(f"{moment(low):%Y-%m-%dT%H:%MZ} to {moment(high):%Y-%m-%dT%H:%MZ}" for low, high in missing)
+    begin, end = moment(missing[0][0]).date(), moment(missing[-1][1] - 1).date()
+    fix = f"quant data fetch {series.symbol} --interval {series.interval} --start {begin} --end {end}"
     if series.source.startswith("import:"):
-        fix = f"`quant data import FILE --symbol {series.symbol} --interval {series.interval} --source NAME`"
-    else:
-        begin, end = moment(missing[0][0]).date(), moment(missing[-1][1] - 1).date()
-        fix = f"`quant data fetch {series.symbol} --interval {series.interval} --start {begin} --end {end}`"
-    return f"The cache has no {series} for {parts}: get it with {fix}."
+        fix = f"quant data import FILE --symbol {series.symbol} --interval {series.interval} --source NAME"
+    return f"The cache has no {series} from {parts}: `{fix}` gets it."

@@ -4,7 +4,7 @@
 
 Fields are separated by one blank, lines are sorted, times are UTC. `first` and `last` are the opens of the first and
 last bar that the line vouches for, so a month that still runs is agreed on up to `last`. `reason` is why a revised
-month was accepted. The first `quant data lock` makes the file; the first line, a comment, names the fields.
+month was accepted. The first `quant data lock` makes the file; its first line, a comment, names the fields.
 
 The digest is SHA-256 over canonical bytes: the column `time` as little-endian 64-bit integers (milliseconds since
 1970, UTC), then each of open, high, low, close and volume as little-endian 64-bit floats, in time order.
@@ -17,9 +17,11 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+import polars as pl
 
 from quant_team_data import cache
 from quant_team_data.cache import Series, Stored
@@ -28,44 +30,46 @@ from quant_team_utils import roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
-if TYPE_CHECKING:
-    import polars as pl
-
 FILE = "data.lock"
 HEADER = "# source type symbol interval month first last count digest who when [reason]"
-MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
+ROW = re.compile(rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ sha256:[0-9a-f]{{64}} \S+ {TIME}( .+)?")
 
 
 class LockError(QuantError):
     """data.lock cannot be read or written as it was asked, or the bars are not those it names."""
 
 
-@dataclass(frozen=True, order=True)
-class Line:
-    """One month of one series; `first` and `last` are opens in milliseconds UTC."""
+class Line(NamedTuple):
+    """One month of one series, as text; `number` is the count of bars."""
 
-    series: Series
+    source: str
+    type: str
+    symbol: str
+    interval: str
     month: str
-    first: int
-    last: int
-    count: int
+    first: str
+    last: str
+    number: str
     digest: str
-    who: str = ""
-    when: str = ""
+    who: str
+    when: str
     reason: str = ""
 
-    def __str__(self) -> str:
-        """The line of the file."""
-        facts = (self.month, _text(self.first), _text(self.last), self.count, self.digest, self.who, self.when)
-        return " ".join(str(part) for part in (*astuple(self.series), *facts, self.reason)).rstrip()
+    @property
+    def series(self) -> Series:
+        return Series(*self[:4])
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first open in milliseconds UTC, and the first after the last."""
+        return milliseconds(datetime.fromisoformat(self.first)), milliseconds(datetime.fromisoformat(self.last)) + 1
 
     def state(self, stored: Stored) -> str:
         """Return "same" or "differs", or "absent" if the cache is not proven for all of it."""
-        if not stored.covers(self.first, self.last + 1):
+        if stored.lacks(*self.span):
             return "absent"
-        bars = cache.between(stored.bars, self.first, self.last + 1)
-        return "same" if (len(bars), digest(bars)) == (self.count, self.digest) else "differs"
+        return "same" if _facts(cache.between(stored.bars, *self.span)) == self[5:9] else "differs"
 
 
 Lines = dict[tuple[Series, str], Line]
@@ -85,41 +89,36 @@ def read() -> Lines:
     Raises:
         LockError: a line cannot be read, or two say different things of one month.
     """
-    lines: Lines = {}
     try:
-        text = (project_root() / FILE).read_text(encoding="utf-8")
+        rows = (project_root() / FILE).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError):
         raise LockError(f"{FILE} is not readable text: restore it with `git checkout -- {FILE}`.") from None
-    for number, row in enumerate(text.splitlines(), 1):
-        if re.match(r"<{7}|={7}|>{7}|\|{7}", row):
-            raise LockError(
-                f"{FILE} has conflict marks at line {number}: take them out and keep one line for each month, then "
-                "`quant data verify`."
-            )
-        if not row.strip() or row.startswith("#"):
+    lines: Lines = {}
+    for number, row in enumerate(rows, 1):
+        if row.startswith("#") or not row.strip():
             continue
-        line = _line(row, number)
-        other = lines.setdefault((line.series, line.month), line)
-        if other.digest != line.digest or (other.first, other.last) != (line.first, line.last):
-            raise LockError(
-                f"{FILE} has two lines for {line.month} of {line.series}, the second at line {number}: delete one, "
-                "then `quant data verify`."
-            )
+        if not ROW.fullmatch(row):
+            merged = row.startswith(("<<<<<<<", "|||||||", "=======", ">>>>>>>"))
+            fix = "keep one line of each month" if merged else f"restore it with `git checkout -- {FILE}`"
+            raise LockError(f"{FILE} has {'conflict marks' if merged else 'no such fields'} at line {number}: {fix}.")
+        line = Line(*row.split(" ", 11))
+        if lines.setdefault((line.series, line.month), line)[:9] != line[:9]:
+            raise LockError(f"{FILE} says two things of {line.series} {line.month}: delete one, such as line {number}.")
     return lines
 
 
 def lock(wanted: Iterable[Series]) -> list[Line]:
     """Write what the cache holds of these series into data.lock, and return the lines that are new.
 
-    A month that is locked already is left as it is, or extended to bars that were added at its ends.
+    A month that is locked already is left as it is, or extended by bars that have come at its ends.
 
     Raises:
         LockError: a locked month differs (`accept` replaces it), a month is there only in parts, or nobody is set
             as the member who locks; nothing is written then.
     """
-    lines, new, who = read(), [], _who()
+    lines, new = read(), []
     for series in wanted:
         stored = cache.load(series)
         for month, bars in _months(stored.bars):
@@ -127,11 +126,8 @@ def lock(wanted: Iterable[Series]) -> list[Line]:
             state = old.state(stored) if old else "new"
             if old and state == "differs":
                 raise LockError(difference([old]))
-            if state == "absent":
-                continue  # less is here than the team has locked
-            line = _describe(series, month, stored, bars, who)
-            if not old or (old.first, old.last) != (line.first, line.last):
-                new.append(replace(line, reason=old.reason if old else ""))
+            if state != "absent" and (not old or old[5:9] != _facts(bars)):
+                new.append(_line(series, month, stored, bars, old.reason if old else ""))
     return _written(lines, new)
 
 
@@ -141,66 +137,50 @@ def accept(symbol: str, month: str, reason: str) -> list[Line]:
     Raises:
         LockError: no line of that symbol and month differs, or the reason is empty.
     """
-    reason = " ".join(reason.split())
-    if not reason or not MONTH.fullmatch(month):
-        raise LockError(f"Say month and reason, as in `quant data lock --accept {symbol} 2024-01 --reason 'a split'`.")
-    lines, new, who = read(), [], _who()
-    named = [line for line in lines.values() if (line.series.symbol, line.month) == (canonical(symbol), month)]
-    if not named:
-        raise LockError(f"{FILE} has no line for {month} of {symbol}: `quant data lock {symbol}` writes one.")
-    for line in named:
-        stored = cache.load(line.series)
-        if line.state(stored) == "differs":
+    lines, new = read(), []
+    if not reason.split():
+        raise LockError(f'Say why, as in `quant data lock --accept {symbol} {month} --reason "a late split"`.')
+    for line in lines.values():
+        if (line.symbol, line.month) == (canonical(symbol), month):
+            stored = cache.load(line.series)
             bars = dict(_months(stored.bars)).get(month)
-            if bars is None:
-                raise LockError(f"The cache has no bars of {line.series} in {month}: fetch it again before you accept.")
-            new.append(replace(_describe(line.series, month, stored, bars, who), reason=reason))
+            if bars is not None and line.state(stored) == "differs":
+                new.append(_line(line.series, month, stored, bars, " ".join(reason.split())))
     if not new:
-        raise LockError(f"The cache does not differ from {FILE} for {month} of {symbol}: there is nothing to accept.")
+        raise LockError(f"No bars of {symbol} in {month} differ from {FILE}: `quant data verify` lists what does.")
     return _written(lines, new)
 
 
-def verify(symbols: Iterable[str] = ()) -> list[tuple[Line, str]]:
-    """Return each line of data.lock (of these symbols, if some are named) with its state, see `Line.state`."""
-    names = {canonical(symbol) for symbol in symbols}
-    found, stored = [], None
-    for (series, _), line in sorted(read().items()):
-        if not names or series.symbol in names:
-            if stored is None or stored[0] != series:
-                stored = series, cache.load(series)
-            found.append((line, line.state(stored[1])))
-    return found
+def verify() -> list[tuple[Line, str]]:
+    """Return each line of data.lock, in order, with its state, see `Line.state`."""
+    by_series = itertools.groupby(sorted(read().values()), key=lambda line: line.series)
+    loaded = ((cache.load(series), lines) for series, lines in by_series)
+    return [(line, line.state(stored)) for stored, lines in loaded for line in lines]
 
 
-def check(series: Series, bars: pl.DataFrame, lines: Lines | None = None) -> tuple[bool, list[Line]]:
+def check(series: Series, bars: pl.DataFrame, lines: Lines) -> tuple[bool, list[Line]]:
     """Return whether every one of these bars is locked, and the lines from which they differ.
 
     A line covers a month, the bars may be part of it: the rest comes from the cache. What cannot be compared for
     want of bars is not locked.
     """
-    import polars as pl
-
-    lines, stored = read() if lines is None else lines, cache.load(series)
-    low, high = (int(at) for at in bars["time"].to_physical()[[0, -1]])
-    before, after = ((-(1 << 62), low), (high + 1, 1 << 62))
-    whole = pl.concat([cache.between(stored.bars, *before), bars, cache.between(stored.bars, *after)])
-    known = Stored(whole, sorted([*stored.proven, (low, high + 1)]))
-    concerned = [line for (of, _), line in lines.items() if of == series and line.first <= high and low <= line.last]
-    states = {line: line.state(known) for line in concerned}
-    sure = [(line.first, line.last + 1) for line, state in states.items() if state == "same"]
-    locked = sum(len(cache.between(bars, *span)) for span in sure) == len(bars)
-    return locked, [line for line, state in states.items() if state == "differs"]
+    stored, first, last = cache.load(series), *(milliseconds(bars["time"][at]) for at in (0, -1))
+    before, after = (cache.FOREVER[0], first), (last + 1, cache.FOREVER[1])
+    parts = [cache.between(stored.bars, *before), bars, cache.between(stored.bars, *after)]
+    known = Stored(pl.concat(parts), [*stored.proven, (first, last + 1)])
+    concerned = [
+        line for line in lines.values() if line.series == series and line.span[0] <= last and first < line.span[1]
+    ]
+    states = [(line, line.state(known)) for line in concerned]
+    locked = sum(len(cache.between(bars, *line.span)) for line, state in states if state == "same")
+    return locked == len(bars), [line for line, state in states if state == "differs"]
 
 
-def difference(lines: Iterable[Line]) -> str:
+def difference(lines: list[Line]) -> str:
     """Return the sentence that names the months that differ, and what to do."""
-    lines = list(lines)
     named = ", ".join(f"{line.series} {line.month}" for line in lines[:5]) + (", ..." if len(lines) > 5 else "")
-    symbol, month = lines[0].series.symbol, lines[0].month
-    return (
-        f"The bars differ from {FILE} in {named}: `quant data verify` lists all of it, and `quant data lock --accept "
-        f'{symbol} {month} --reason "..."` agrees to a revision.'
-    )
+    fix = f'quant data lock --accept {lines[0].symbol} {lines[0].month} --reason "..."'
+    return f"The bars differ from {FILE} in {named}: `quant data verify` lists all, `{fix}` agrees to a revision."
 
 
 # Details
@@ -208,65 +188,39 @@ def difference(lines: Iterable[Line]) -> str:
 
 def _months(bars: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the UTC months of bars, each with its bars, in order."""
-    named = bars["time"].dt.strftime("%Y-%m").rle_id() if len(bars) else bars["time"]
-    starts = [*(named.arg_unique()), len(bars)]
-    for begin, end in itertools.pairwise(starts):
+    starts = bars["time"].dt.truncate("1mo").rle_id().arg_unique().to_list()
+    for begin, end in itertools.pairwise([*starts, len(bars)]):
         yield f"{bars['time'][begin]:%Y-%m}", bars[begin:end]
 
 
-def _describe(series: Series, month: str, stored: Stored, bars: pl.DataFrame, who: str) -> Line:
+def _facts(bars: pl.DataFrame) -> tuple[str, ...]:
+    """Return what a line says of bars: first, last, count, digest."""
+    if bars.is_empty():
+        return ()
+    return (*(_text(bars["time"][at]) for at in (0, -1)), str(len(bars)), digest(bars))
+
+
+def _line(series: Series, month: str, stored: Stored, bars: pl.DataFrame, reason: str) -> Line:
     """Return the line for a month as the cache holds it now."""
-    times = bars["time"].to_physical()
-    first, last = int(times[0]), int(times[-1])
-    if not stored.covers(first, last + 1):
+    who = roster.me(project_root())
+    if not who:
+        raise LockError("Nobody is set as the member who locks: run `quant setup --as HANDLE`, then this again.")
+    if stored.lacks(*(milliseconds(bars["time"][at]) for at in (0, -1))):
         end = calendar.monthrange(int(month[:4]), int(month[5:]))[1]
-        raise LockError(
-            f"The cache holds {series} for {month} only in parts: get the whole month with `quant data fetch "
-            f"{series.symbol} --interval {series.interval} --start {month}-01 --end {month}-{end}`."
-        )
-    now = milliseconds(datetime.now(UTC)) // 1000 * 1000
-    return Line(series, month, first, last, len(bars), digest(bars), who, _text(now))
-
-
-def _line(row: str, number: int) -> Line:
-    """Return a line of the file, checked."""
-    fields = row.split(" ", 11)
-    try:
-        source, type, symbol, interval, month, first, last, count, sha, who, when, *reason = fields
-        series = Series(source, type, symbol, interval)
-        line = Line(series, month, _time(first), _time(last), int(count), sha, who, when, "".join(reason))
-        if MONTH.fullmatch(month) and DIGEST.fullmatch(sha) and line.first <= line.last:
-            return line
-    except ValueError:
-        pass
-    raise LockError(f"{FILE} is damaged at line {number}: restore it with `git checkout -- {FILE}`.")
+        fix = f"quant data fetch {series.symbol} --interval {series.interval} --start {month}-01 --end {month}-{end}"
+        raise LockError(f"The cache holds only parts of {series} in {month}: `{fix}` gets the rest.")
+    now = _text(datetime.now(UTC).replace(microsecond=0))
+    return Line._make((*astuple(series), month, *_facts(bars), who, now, reason))
 
 
 def _written(lines: Lines, new: list[Line]) -> list[Line]:
-    """Write data.lock with these lines added or replaced, in one step."""
+    """Write data.lock with lines added or replaced, in one step, and return those."""
     if new:
         lines = lines | {(line.series, line.month): line for line in new}
-        text = "\n".join([HEADER, *sorted(str(line) for line in lines.values()), ""])
-        try:
-            cache.replace(project_root() / FILE, lambda file: file.write(text.encode()))
-        except OSError as error:
-            raise LockError(f"Cannot write {FILE} ({error.strerror}): make it a file that you own.") from None
+        rows = [HEADER, *(" ".join(line).rstrip() for line in sorted(lines.values())), ""]
+        cache.replace(project_root() / FILE, lambda file: file.write("\n".join(rows).encode()))
     return new
 
 
-def _who() -> str:
-    handle = roster.me(project_root())
-    if not handle:
-        raise LockError("Nobody is set as the member who locks: run `quant setup --as HANDLE`, then this again.")
-    return handle
-
-
-def _text(at: int) -> str:
-    return cache.moment(at).isoformat().replace("+00:00", "Z")
-
-
-def _time(text: str) -> int:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(text)
-    return milliseconds(moment)
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
