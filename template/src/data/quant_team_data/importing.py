@@ -6,31 +6,22 @@ They get the source `import:<vendor>`, a series of their own, so they never mix 
 from __future__ import annotations
 
 import itertools
-import math
 import re
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
+
+import polars as pl
 
 from quant_team_data import cache
-from quant_team_data.cache import VALUES, Series
+from quant_team_data.cache import SCHEMA, VALUES, Series
 from quant_team_data.markets import INTERVALS, check_interval, milliseconds
 from quant_team_utils.errors import QuantError
 
-if TYPE_CHECKING:
-    import polars as pl
-
 PREFIX = "import:"
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-TIMES = ("time", "timestamp", "datetime", "date", "open_time", "time_utc")
-SHORT = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vol": "volume"}
-UNITS: dict[float, Literal["s", "ms", "us", "ns"]] = {
-    1e11: "s",
-    1e14: "ms",
-    1e17: "us",
-    math.inf: "ns",
-}  # of a time since 1970 that is below this
+NAMES = dict.fromkeys(("time", "timestamp", "datetime", "date", "open_time"), "time")
+NAMES |= {name[0]: name for name in VALUES} | {name: name for name in VALUES}
 
 
 class ImportFileError(QuantError):
@@ -55,115 +46,85 @@ def import_file(path: Path, symbol: str, interval: str, source: str, tz: str | N
         ImportFileError: the file cannot be read, or what is in it are no bars; the sentence names the first fault.
         QuantError: symbol or interval are none.
     """
-    import polars as pl
-
     vendor = source.removeprefix(PREFIX)
-    if not NAME.fullmatch(vendor):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", vendor):
         raise ImportFileError(f"The source {source!r} is no name: use lower-case letters, digits, - and _.")
     series = Series.of(PREFIX + vendor, symbol, check_interval(interval))
     try:
+        zone = zoneinfo.ZoneInfo(tz) if tz else None
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
+        raise ImportFileError(f"There is no time zone {tz!r}: name it as in --tz America/New_York.") from None
+    try:
         table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
+        bars = _bars(table, zone)
+        _check(bars, INTERVALS[interval] or 28 * 86400)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         raise ImportFileError(f"{path} cannot be read as CSV or Parquet: check the path and the file.") from None
-    columns = _columns(path, table)
-    numbers = [columns[name].cast(pl.Float64, strict=False).fill_null(math.nan).alias(name) for name in VALUES]
-    bars = pl.DataFrame([_times(path, columns["time"], tz), *numbers])
-    _check(path, bars, INTERVALS[interval] or 28 * 86400)
-    bars = bars.sort("time")
-    cache.put(series, bars)
+    except ValueError as error:
+        raise ImportFileError(f"{path} has {error}.") from None
+    cache.put(series, bars.sort("time"))
     return series, len(bars)
 
 
-def _columns(path: Path, table: pl.DataFrame) -> dict[str, pl.Series]:
-    """Return the six columns by our names."""
-    found: dict[str, pl.Series] = {}
-    for column in table:
-        name = column.name.strip().lower().replace(" ", "_")
-        name = "time" if name in TIMES else SHORT.get(name, name)
-        if name in found and name in ("time", *VALUES):
-            raise ImportFileError(f"{path} has two columns for {name}: keep one.")
-        found[name] = column
-    if missing := [name for name in ("time", *VALUES) if name not in found]:
-        raise ImportFileError(f"{path} has no column {', '.join(missing)}: it has {', '.join(table.columns)}.")
-    if table.is_empty():
-        raise ImportFileError(f"{path} has no rows: there is nothing to import.")
-    return found
-
-
-def _times(path: Path, column: Any, tz: str | None) -> pl.Series:
-    """Return a column of times as bar opens in UTC."""
-    import polars as pl
-
-    if column.null_count():
-        raise ImportFileError(
-            f"{path} has no time in row {column.is_null().arg_max() + 1}: fill it, or delete the row."
-        )
-    if column.dtype == pl.String:
-        column = _parsed(path, column.str.strip_chars())
-    if column.dtype.is_integer():
-        unit = next(unit for below, unit in UNITS.items() if abs(column).max() < below)
-        column = (column * unit).cast(pl.Int64).cast(pl.Datetime("ms", "UTC"))
-    if column.dtype == pl.Date:
-        column = column.cast(pl.Datetime("ms")).dt.replace_time_zone("UTC")
-    if not isinstance(column.dtype, pl.Datetime):
-        raise ImportFileError(f"{path} has times of the type {column.dtype}: write them as ISO text or whole numbers.")
-    if column.dtype.time_zone is None:
-        if tz is None:
-            raise ImportFileError(f"{path} has times without a zone: say which, as in --tz America/New_York.")
+def _bars(table: pl.DataFrame, zone: zoneinfo.ZoneInfo | None) -> pl.DataFrame:
+    """Return the rows as bars, in their order; a ValueError says what the file has."""
+    found = [(NAMES.get(column.name.strip().lower()), column) for column in table]
+    columns = {name: column for name, column in found if name}
+    if missing := [name for name in SCHEMA if name not in columns]:
+        raise ValueError(f"no column {', '.join(missing)}: its columns are {', '.join(table.columns)}")
+    if len([name for name, _ in found if name]) > len(columns) or table.is_empty():
+        raise ValueError("no rows: there is nothing to import" if table.is_empty() else "two columns of one meaning")
+    times, naive = [], set()
+    for row, value in enumerate(columns["time"].to_list(), 1):
         try:
-            column = column.dt.replace_time_zone(str(zoneinfo.ZoneInfo(tz)))
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            raise ImportFileError(f"There is no time zone {tz!r}: name it as in --tz America/New_York.") from None
-        except pl.exceptions.PolarsError:
-            raise ImportFileError(f"{path} has a time that {tz} has twice or never: give times in UTC.") from None
-    return column.dt.convert_time_zone("UTC").cast(pl.Datetime("ms", "UTC")).alias("time")
+            opened, local = _open(value.strip() if isinstance(value, str) else value, zone)
+        except ValueError as error:
+            raise ValueError(f"{error} in row {row}") from None
+        times.append(milliseconds(opened))
+        naive.add(local)
+    if len(naive) > 1:
+        raise ValueError("times with and without a zone: write all of them the same way")
+    values = [columns[name].cast(pl.Float64, strict=False).fill_null(float("nan")).alias(name) for name in VALUES]
+    return pl.DataFrame([pl.Series("time", times).cast(SCHEMA["time"]), *values])
 
 
-def _parsed(path: Path, texts: pl.Series) -> pl.Series:
-    """Return texts as dates or datetimes; all must be of one kind."""
-    import polars as pl
-
-    if texts.str.contains(r"^[0-9]{9,}$").all():
-        numbers = texts.cast(pl.Int64)
-        unit = next(unit for below, unit in UNITS.items() if numbers.to_numpy().max() < below)
-        return pl.from_epoch(numbers, time_unit=unit).dt.replace_time_zone("UTC")
-    values: list[Any] = []
-    for row, text in enumerate(texts, 1):
-        try:
-            values.append(datetime.fromisoformat(text))
-        except ValueError:
-            raise ImportFileError(
-                f"{path} has an unreadable time {text!r} in row {row}: write 2024-01-31 14:30."
-            ) from None
-    if max(map(len, texts)) <= 10:
-        return pl.Series(values, dtype=pl.Datetime("ms")).cast(pl.Date)
-    if len({value.tzinfo is None for value in values}) > 1:
-        raise ImportFileError(f"{path} has times with and without a zone: write all of them the same way.")
-    if values[0].tzinfo is None:
-        return pl.Series(values, dtype=pl.Datetime("ms"))
-    return pl.Series([milliseconds(value) for value in values]).cast(pl.Datetime("ms", "UTC"))
+def _open(value: Any, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
+    """Return a time as aware, and whether it was without a zone."""
+    text = str(value)
+    if re.fullmatch(r"\d{9,19}", text):
+        number = int(text)
+        while number >= 1e11:  # nano-, micro- or milliseconds
+            number //= 1000
+        return datetime.fromtimestamp(number, UTC), False
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"an unreadable time {text[:40]!r}: write it as 2024-01-31 14:30") from None
+    if len(text) <= 10:
+        return moment.replace(tzinfo=UTC), False
+    if moment.tzinfo:
+        return moment, False
+    if zone is None:
+        raise ValueError("a time without a zone: say which, as in --tz America/New_York")
+    if moment.replace(tzinfo=zone, fold=0).utcoffset() != moment.replace(tzinfo=zone, fold=1).utcoffset():
+        raise ValueError(f"the time {text}, which {zone} has twice or never: write times in UTC")
+    return moment.replace(tzinfo=zone), True
 
 
-def _check(path: Path, bars: pl.DataFrame, step: int) -> None:
-    """Refuse what cannot be bars of this length."""
-    import polars as pl
-
-    finite = pl.all_horizontal(pl.col(name).is_finite() for name in VALUES)
+def _check(bars: pl.DataFrame, step: int) -> None:
+    """Raise a ValueError that says what the rows have if they cannot be bars of this length in seconds."""
     faults = {
-        "a number that is missing or none": ~finite,
+        "a number that is missing or none": ~pl.all_horizontal(pl.col(name).is_finite() for name in VALUES),
         "a high below its low": pl.col("high") < pl.col("low"),
         "a volume below zero": pl.col("volume") < 0,
-        "a time that another row has, too": pl.col("time").is_duplicated(),
+        "a time that another row has, too,": pl.col("time").is_duplicated(),
         "a time that has not come yet": pl.col("time") > datetime.now(UTC),
     }
     for fault, rule in faults.items():
-        wrong = bars.select(rule.alias("wrong"))["wrong"]
-        if wrong.any():
-            row = int(wrong.arg_true()[0])
-            raise ImportFileError(f"{path} has {fault} in row {row + 1} ({bars['time'][row]:%Y-%m-%d %H:%M} UTC).")
-    times = sorted(bars["time"].to_list())
-    nearest = min((later - earlier for earlier, later in itertools.pairwise(times)), default=timedelta(seconds=step))
-    seconds = nearest.total_seconds()
-    # After a lunch break the next bar opens early; only a few bars may all lie far apart.
-    if seconds < 0.75 * step or (len(bars) >= 10 and seconds > 1.5 * step):
-        raise ImportFileError(f"{path} has bars {nearest} apart: give the --interval that they really have.")
+        if wrong := bars.select(rule.arg_true()).to_series().to_list():
+            raise ValueError(f"{fault} in row {wrong[0] + 1} ({bars['time'][wrong[0]]:%Y-%m-%d %H:%M} UTC)")
+    apart = [later - earlier for earlier, later in itertools.pairwise(sorted(bars["time"].to_list()))]
+    nearest = min(apart, default=timedelta(seconds=step)).total_seconds() / step
+    # After a lunch break the next bar opens early; only where there are few, may all of them lie far apart.
+    if nearest < 0.75 or (nearest > 1.5 and len(bars) >= 10):
+        raise ValueError(f"bars {min(apart)} apart: give the --interval that they have")

@@ -21,6 +21,7 @@ COMMANDS = {
     "setup": ("quant_team_utils.setup:command", "Environment file, git, hooks, who I am."),
     "doctor": ("quant_team_utils.doctor:command", "What is wrong here, and the line that fixes it."),
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
+    "data": ("quant_team_data.data_commands:data", "Market data: fetch, import, lock, verify."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
     "team": ("infrastructure.team:command", "The roster: list, edit."),
