@@ -46,7 +46,7 @@ def answer(target: str) -> bytes:
     """Return the newest page of the range that a request asks for; symbols share their bytes."""
     asked = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
     start = -(-(int(asked.get("start_time", FIRST)) - FIRST) // MINUTE)
-    stop = (int(asked.get("end_time", FIRST + BARS * MINUTE)) - FIRST) // MINUTE + 1
+    stop = -(-(int(asked.get("end_time", FIRST + BARS * MINUTE)) - FIRST) // MINUTE)
     last = min(max(stop, 0), BARS)
     first = max(start, last - min(int(asked.get("limit", 100)), PAGE), 0)
     return body("AAPL.US", first, max(first, last))
