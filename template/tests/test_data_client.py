@@ -17,7 +17,7 @@ import httpx2
 import polars as pl
 import pytest
 
-from quant_team_data import data_client, errors
+from quant_team_data import data_client, errors, limits
 from quant_team_data.data_client import (
     RateLimitError,
     TickDBError,
@@ -63,10 +63,18 @@ class Service:
         return dict(self.requests[number].url.params)
 
 
+@pytest.fixture(autouse=True)
+def _own_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Give each test an empty cache and an unused budget."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    monkeypatch.setattr(limits, "folder", lambda: tmp_path / "budget")
+
+
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Stand in for https://api.tickdb.ai, with a key set and nobody waiting."""
+    """Stand in for https://api.tickdb.ai, with a key set and nobody waiting or counting."""
     fake = Service()
+    monkeypatch.setattr(limits, "limiter", lambda key, plan: None)
     with httpx2.Client(base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(fake.handle)) as http:
         monkeypatch.setattr(data_client, "_http", lambda url: http)
         monkeypatch.setattr(data_client, "sleep", fake.waits.append)
@@ -324,7 +332,7 @@ def test_a_service_that_ignores_the_start_is_understood(service: Service) -> Non
 def test_a_service_that_ignores_the_end_is_an_error(service: Service) -> None:
     """The newest bars for every question would never end; they are refused."""
     service.reply = Ranged(hourly(5000), "oldest", 1000, deaf="end")
-    with pytest.raises(errors.DecodeError, match="other times"):
+    with pytest.raises(errors.DecodeError, match="its times, which are not those asked for"):
         fetch_bars("BTCUSDT", "1h", START, START + timedelta(hours=2000))
 
 

@@ -39,6 +39,11 @@ GOLDEN_MINUTE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+
+
 def ask(path: str, now: int = NOW, **params: object) -> Any:
     """Return the data of an answer, which must be a success."""
     status, body = sandbox.answer(f"/v1/{path}", {name: str(value) for name, value in params.items()}, {}, now=now)
@@ -234,7 +239,7 @@ def test_served_and_in_process_are_the_same(served: str, monkeypatch: pytest.Mon
 def test_the_server_wants_a_key(served: str, key: str | None, code: str) -> None:
     """Served, a missing or a wrong key is the real error."""
     with pytest.raises(AuthError) as caught:
-        data_client.TickDBClient(served, key).latest_price("AAPL.US")
+        data_client.TickDBClient(served, key).klines("AAPL.US")
     assert (caught.value.http_status, caught.value.code) == (401, code)
 
 

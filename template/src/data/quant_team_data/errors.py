@@ -188,6 +188,8 @@ CODES: dict[str, Rule] = {
     "422": _ARGUMENT,
     "429": _RATE,
 }
+# What is wrong with one symbol of many, so that the others may be asked for without it.
+OF_ONE_SYMBOL = frozenset({"2002", "2004", "2005", "2006", "3006", "AMBIGUOUS_SYMBOL"})
 _WORDS = frozenset(code for code in CODES if not code.isdecimal())
 _UNKNOWN = Rule(TickDBError, False, "TickDB answers {endpoint} with an error ({message}): see its documentation.")
 

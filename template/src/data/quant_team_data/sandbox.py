@@ -3,9 +3,9 @@
 `answer` turns a request into a response. `data_client` calls it inside the process when `TICKDB_BASE_URL=sandbox`;
 `quant sandbox` puts it behind a port of this machine.
 
-Prices are invented, trading days and hours are real. A symbol has one path of daily closes, seeded by its name;
-each day is filled with minutes that lead from close to close, seeded by name and date. Every bar of every interval
-is made of those minutes, so any two requests agree, on any machine and at any time.
+Prices are invented, trading days and hours are real. A symbol has one path of daily closes, seeded by its name; each
+day is filled with minutes from close to close, seeded by name and date. All bars are made of those minutes, so any two
+requests agree, on any machine and at any time.
 """
 
 from __future__ import annotations
@@ -21,19 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from quant_team_data import markets
 from quant_team_data.errors import AmbiguousSymbolError, SymbolNotFoundError
-from quant_team_data.markets import (
-    DAY,
-    INTERVALS,
-    Market,
-    Session,
-    bar_opens,
-    canonical,
-    known_until,
-    market_of,
-    milliseconds,
-    sessions,
-)
+from quant_team_data.markets import DAY, INTERVALS, Market, Session, market_of, milliseconds
 
 EPOCH = date(2010, 1, 1)  # the first day with prices
 DAYS = 15_000  # length of a path; changing this or EPOCH changes every price
@@ -47,6 +37,10 @@ BASE = {
 KINDS = {"stock": (0.017, 10, 400), "crypto": (0.03, 1, 100), "forex": (0.005, 0.6, 2)}
 KINDS |= {"indices": (0.011, 1000, 20_000), "futures": (0.014, 500, 8000)}
 REGIONS = {"US": "US", "HK": "HK", "SH": "CN", "SZ": "CN"}
+PLACES = {"US": "SPY.US", "HK": "700.HK", "CN": "600519.SH"}
+SPANS = (("US", (930, 1600)), ("HK", (930, 1200), (1300, 1600)), ("CN", (930, 1130), (1300, 1500)))  # local time
+HOURS = [{"market": one, "trading_sessions": [{"begin_time": a, "end_time": b} for a, b in at]} for one, *at in SPANS]
+KEY = {"key_prefix": "sandbox", "name": "sandbox", "plan": "enterprise", "status": "active", "expires_at": None}
 MINUTE, PAGE, BATCH = 60_000, 1000, 50
 
 Params = Mapping[str, str]
@@ -75,23 +69,17 @@ class Series(NamedTuple):
     lots: float  # typical volume of a minute
 
     def head(self, **more: object) -> Data:
-        """Return the fields with which every answer about a symbol starts."""
         return {"symbol": self.asked, "type": self.market.kind, **more}
 
 
 def answer(
     path: str, params: Params, headers: Mapping[str, str], *, now: int = 0, key_needed: bool = False
 ) -> tuple[int, Data]:
-    """Return HTTP status and JSON body for a GET; `now` is in ms UTC, 0 means the clock, no bar is newer.
-
-    `key_needed` refuses requests without an `X-API-Key` that starts with "sandbox".
-    """
+    """Return HTTP status and body for a GET at `now` (ms UTC, 0 is the clock); any key `sandbox...` will do."""
     key = headers.get("x-api-key", "")
     try:
-        if key_needed and not key:
-            raise Refusal(401, "1002", "API key is required. Provide via X-API-Key header")
         if key_needed and not key.startswith("sandbox"):
-            raise Refusal(401, 1001, "Invalid or expired token")
+            raise Refusal(401, 1001, "Invalid or expired token") if key else Refusal(401, "1002", "API key is required")
         if path not in ROUTES:
             raise Refusal(404, 404, "Not found")
         return 200, {"code": 0, "message": "success", "data": ROUTES[path](params, now or int(time.time() * 1000))}
@@ -108,8 +96,8 @@ def _kline(params: Params, now: int) -> Data:
 
 
 def _latest(params: Params, now: int) -> list[Data]:
-    asked, interval = _series(params, "symbols"), _interval(params)
-    return [series.head(interval=interval, klines=_bars(series, interval, 1, now)) for series in asked]
+    interval = _interval(params)
+    return [one.head(interval=interval, klines=_bars(one, interval, 1, now)) for one in _series(params, "symbols")]
 
 
 def _ticker(params: Params, now: int) -> list[Data]:
@@ -120,20 +108,19 @@ def _ticker(params: Params, now: int) -> list[Data]:
         prices = {"last_price": last, "bid_price": last - tick, "ask_price": last + tick}
         prices |= {"price_change_24h": last - prior, "price_change_percent_24h": 100 * (last / prior - 1)}
         texts = {name: f"{price:.{series.decimals}f}" for name, price in prices.items()}
-        day = {"volume_24h": today["volume"], "high_24h": today["high"], "low_24h": today["low"]}
-        quotes.append(series.head(timestamp=now, **texts, **day))
+        texts |= {"volume_24h": today["volume"], "high_24h": today["high"], "low_24h": today["low"]}
+        quotes.append(series.head(timestamp=now, **texts))
     return quotes
 
 
 def _depth(params: Params, now: int) -> Data:
     (series,) = _series(params, "symbol")
     (minute,) = _bars(series, "1m", 1, now)
-    last, decimals = float(minute["close"]), series.decimals
     sizes = _random(f"{series.name}|depth|{minute['time']}").randint(1, 10_000, 20).astype(str).tolist()
-    steps = [level * 10**-decimals for level in range(1, 11)]
-    bids = [[f"{last - step:.{decimals}f}", size] for step, size in zip(steps, sizes[:10], strict=True)]
-    asks = [[f"{last + step:.{decimals}f}", size] for step, size in zip(steps, sizes[10:], strict=True)]
-    return series.head(timestamp=now, bids=bids, asks=asks)
+    steps = [level * 10**-series.decimals for level in (*range(-1, -11, -1), *range(1, 11))]
+    prices = [f"{float(minute['close']) + step:.{series.decimals}f}" for step in steps]
+    book = [list(level) for level in zip(prices, sizes, strict=True)]
+    return series.head(timestamp=now, bids=book[:10], asks=book[10:])
 
 
 def _trades(params: Params, now: int) -> Data:
@@ -146,16 +133,27 @@ def _trades(params: Params, now: int) -> Data:
     return series.head(trades=trades)
 
 
+def _days(params: Params, now: int) -> Data:
+    try:
+        begin, end = (datetime.strptime(params[name], "%Y%m%d").date() for name in ("beg_day", "end_day"))
+        found = markets.sessions(market_of(PLACES[params["market"]]), begin, min(end, begin + 30 * DAY))
+    except (KeyError, ValueError):
+        raise Refusal(400, "2001", "market, beg_day and end_day are required, as in US, 20240102") from None
+    days = {f"{one.day:%Y%m%d}": one.close - one.open for one in found}
+    short = [day for day in days if days[day] < timedelta(hours=5)]
+    return {"market": params["market"], "trade_days": list(days), "half_trade_days": short}
+
+
 def _symbols(params: Params, now: int) -> Data:
     found: list[Data] = []
-    for name, market, region in ((name, market_of(name), REGIONS.get(name[-2:], "GLOBAL")) for name in BASE):
-        if params.get("market", region) == region and params.get("type", market.kind) == market.kind:
-            one = {"symbol": name, "name": name, "market": region, "type": market.kind, "currency": market.currency}
-            found.append(one | {"is_active": True})
+    for name, market in ((name, market_of(name)) for name in BASE):
+        one = {"symbol": name, "name": name, "market": REGIONS.get(name[-2:], "GLOBAL"), "type": market.kind}
+        if all(params.get(field, one[field]) == one[field] for field in ("market", "type")):
+            found.append(one | {"currency": market.currency, "is_active": True})
     limit, offset = _limit(params), _integer(params, "offset", 0)
-    page = found[offset : offset + limit]
+    page, summary = found[offset : offset + limit], {"total_products": len(BASE)}
     pagination = {"limit": limit, "offset": offset, "total": len(found), "count": len(page)}
-    return {"products": page, "summary": {"total_products": len(BASE)}, "pagination": pagination}
+    return {"products": page, "summary": summary, "pagination": pagination}
 
 
 ROUTES: dict[str, Callable[[Params, int], Any]] = {
@@ -166,6 +164,12 @@ ROUTES: dict[str, Callable[[Params, int], Any]] = {
     "/v1/market/trades": _trades,
     "/v1/symbols/available": _symbols,
     "/v1/market/intervals/kline": lambda params, now: {"count": len(INTERVALS), "intervals": list(INTERVALS)},
+    "/v1/market/kline/ex-factors": lambda params, now: {"data": {one.asked: [] for one in _series(params, "symbols")}},
+    "/v1/market/trade-days": _days,
+    "/v1/market/trading-sessions": lambda params, now: [
+        x for x in HOURS if params.get("market") in (None, x["market"])
+    ],
+    "/v1/apikeys/subscriptions": lambda params, now: {"server_time": now, "total": 1, "api_keys": [KEY]},
 }
 
 
@@ -177,8 +181,7 @@ def _integer(params: Params, name: str, default: int) -> int:
 
 
 def _limit(params: Params) -> int:
-    limit = _integer(params, "limit", 100)
-    return min(limit, PAGE) if limit > 0 else 100
+    return min(limit, PAGE) if (limit := _integer(params, "limit", 100)) > 0 else 100
 
 
 def _interval(params: Params) -> str:
@@ -197,7 +200,7 @@ def _series(params: Params, parameter: str) -> list[Series]:
     found, kind = [], params.get("type")
     for asked in names:
         suffix = {"stock": ".SZ", "indices": ".SH"}.get(kind or "", "") if re.fullmatch(r"[0-9]{6}", asked) else ""
-        name = canonical(asked) + suffix
+        name = markets.canonical(asked) + suffix
         if not re.fullmatch(r"[A-Z0-9]+([.-][A-Z0-9]+)*", asked):
             raise Refusal(400, 2005, "Unsupported symbol format")
         try:
@@ -218,12 +221,12 @@ def _bars(series: Series, interval: str, limit: int, now: int, start: int = 0, e
     end = min(end, now)
     reach = timedelta(seconds=max(INTERVALS[interval] or 31 * 86400, 86400))
     first, last, today = (datetime.fromtimestamp(max(at, 0) / 1000, UTC).date() for at in (min(start, end), end, now))
-    until = min(last + reach, today + DAY, known_until(series.market), EPOCH + (DAYS - 1) * DAY)
+    until = min(last + reach, today + DAY, markets.known_until(series.market), EPOCH + (DAYS - 1) * DAY)
     since = max(EPOCH, first, until - limit * 2 * reach - 20 * DAY)
     chosen: list[Session] = []
     opens: set[int] = set()
-    for session in reversed(sessions(series.market, since, until)):
-        inside = {opened for opened in bar_opens(session, interval) if start <= opened <= end}
+    for session in reversed(markets.sessions(series.market, since, until)):
+        inside = {opened for opened in markets.bar_opens(session, interval) if start <= opened <= end}
         if (chosen and not inside) or len(opens) > limit:
             break
         chosen += [session] if inside else []
@@ -241,14 +244,13 @@ def _bars(series: Series, interval: str, limit: int, now: int, start: int = 0, e
     columns |= {"close": close[np.append(at[1:], label.size) - 1], "volume": np.add.reduceat(volume, at)}
     places = dict.fromkeys(columns, series.decimals) | {"volume": 4 if series.market.fractional else 0}
     texts = [[f"{value:.{places[name]}f}" for value in column.tolist()] for name, column in columns.items()]
-    rows = zip(label[at].tolist(), *texts, strict=True)
-    return [dict(zip(("time", *columns), row, strict=True)) for row in rows]
+    return [dict(zip(("time", *columns), row, strict=True)) for row in zip(label[at].tolist(), *texts, strict=True)]
 
 
 def _minutes(series: Series, session: Session, interval: str) -> tuple[Column, ...]:
     """Return a session's minutes as columns: bar they belong to, time, open, high, low, close, lots."""
     minute = np.concatenate([np.arange(milliseconds(begin), milliseconds(end), MINUTE) for begin, end in session.hours])
-    opens = np.array(bar_opens(session, interval))
+    opens = np.array(markets.bar_opens(session, interval))
     label = opens[np.searchsorted(opens, minute, side="right") - 1]
     number, count = (session.day - EPOCH).days, minute.size
     before, close, volatility = series.close[number], series.close[number + 1], series.volatility[number]
