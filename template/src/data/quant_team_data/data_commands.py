@@ -123,7 +123,8 @@ def _gaps() -> None:
             opens = stored.bars["time"].to_physical().to_list()
             for span in stored.proven:
                 for gap in markets.gaps(markets.market_of(series.symbol), series.interval, opens, *span):
-                    kind = f"{gap.days} trading days" if gap.days else "within a day"
+                    period = {"1w": "weeks", "1M": "months"}.get(series.interval, "days")
+                    kind = f"{gap.days} whole {period}" if gap.days else "within a day"
                     ends = (f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.first, gap.last))
                     rows.append((series.symbol, series.interval, series.source, kind, *ends, f"{gap.bars:,}"))
             advance(1)
