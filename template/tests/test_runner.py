@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from quant_team_backtest import results, runner
 from quant_team_backtest.commands import run as command
 from quant_team_backtest.runner import load_environment, log_backtest_result, run_backtest
-from quant_team_data import data_client
+from quant_team_data import cache, data_client, lock
+from quant_team_data.cache import Series
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
 
@@ -51,7 +52,9 @@ METRICS = {
 
 @pytest.fixture(autouse=True)
 def _alice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Alice sits here, and results go to the test's own folder."""
+    """Alice sits here; results, cache and data.lock are the test's own."""
+    monkeypatch.setattr(cache, "FOLDER", str(tmp_path / "data"))
+    monkeypatch.setattr(lock, "FILE", str(tmp_path / "data.lock"))
     monkeypatch.setattr(roster, "me", lambda root: "alice")
     monkeypatch.setattr(runner, "RESULTS", str(tmp_path / "results"))
 
@@ -269,6 +272,64 @@ def test_other_bars_have_another_digest(tmp_path: Path, bars: None, monkeypatch:
         assert done.path
         digests.append(yaml.safe_load(done.path.read_text(encoding="utf-8"))["data"]["AAPL.US"]["digest"])
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_result_says_whether_its_bars_are_locked(tmp_path: Path) -> None:
+    """Unlocked bars run and are marked; locked ones are recorded with the digest of each symbol."""
+    asked: dict[str, Any] = {"symbols": ["AAPL.US", "MSFT.US"], "start": "2024-01-15", "end": "2024-03-20"}
+    documents = []
+    for wanted in ([], ["AAPL.US"], ["AAPL.US", "MSFT.US"]):
+        lock.lock([Series.of("sandbox", symbol, "1d") for symbol in wanted])
+        done = run_backtest("momentum", **asked)
+        assert done.path
+        assert f"{'' if done.locked else 'not '}in data.lock" in repr(done)
+        documents.append(yaml.safe_load(done.path.read_text(encoding="utf-8")))
+    assert [found["locked"] for found in documents] == [False, False, True]
+    assert [found["data"]["AAPL.US"]["locked"] for found in documents] == [False, True, True]
+    assert documents[0]["data"]["AAPL.US"]["digest"] == documents[2]["data"]["AAPL.US"]["digest"]
+
+
+def test_bars_that_differ_from_the_lock_are_refused(tmp_path: Path) -> None:
+    """A revised month stops the run and is named; `--unlocked` runs and the result says so."""
+    asked: dict[str, Any] = {"symbols": ["AAPL.US"], "start": "2024-01-15", "end": "2024-03-20"}
+    run_backtest("momentum", log=False, **asked)
+    series = Series.of("sandbox", "AAPL.US", "1d")
+    lock.lock([series])
+    first, stop = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 10, tzinfo=UTC)
+    other = cache.read(series, first, stop).with_columns(pl.col("close") + 1)
+    cache.read_through(series, first, stop, lambda *_: other, refresh=True)
+    with pytest.raises(QuantError, match=r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"):
+        run_backtest("momentum", **asked)
+    assert not logged(tmp_path)
+    arguments = ["momentum", "--symbols", "AAPL.US", "--start", "2024-01-15", "--end", "2024-03-20", "--unlocked"]
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    assert "differ from" in done.output
+    found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
+    assert (found["locked"], found["argv"][-1]) == (False, "--unlocked")
+    run_backtest("momentum", log=False, **asked | {"end": "2024-01-31"})  # the other months are as agreed
+    lock.accept("AAPL.US", "2024-02", "a revision")
+    assert run_backtest("momentum", log=False, **asked).locked
+
+
+def test_bars_of_another_vendor_are_run_from_the_cache(tmp_path: Path) -> None:
+    """`--source import:NAME` takes imported bars only, says so in the result, and is in its command."""
+    times = [datetime(2023, 1, 2, tzinfo=UTC) + timedelta(days=i) for i in range(300)]
+    price = 100 + 30 * np.sin(np.arange(300) / 20)
+    frame = pl.DataFrame({"time": times, **dict.fromkeys(("open", "high", "low", "close"), price)})
+    bars = frame.with_columns(pl.col("time").cast(pl.Datetime("ms", "UTC")), volume=pl.lit(1e9))
+    cache.put(Series.of("import:acme", "AAPL.US", "1d"), bars)
+    arguments = ["momentum", "--symbols", "AAPL.US", "--start", "2023-01-01", "--end", "2024-06-30"]
+    done = CliRunner().invoke(command, [*arguments, "--source", "import:acme"])
+    assert done.exit_code == 0, done.output
+    assert "SYNTHETIC" not in done.output
+    assert "AAPL.US reach only from 2023-01-02 to 2023-10-28" in done.output
+    found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
+    assert (found["source"], found["data"]["AAPL.US"]["bars"]) == ("import:acme", 300)
+    assert found["argv"][-2:] == ["--source", "import:acme"]
+    for source, sentence in (("import:other", "quant data import"), ("tickdb", "TICKDB_BASE_URL")):
+        with pytest.raises(QuantError, match=sentence):
+            run_backtest("momentum", ["AAPL.US"], source=source)
 
 
 def test_the_commit_and_what_makes_it_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ from quant_team_utils.errors import QuantError
 @click.option("--environment", default="research", show_default=True, help="A file of config/environments.")
 @click.option("--name", help="Middle part of the result's name; first symbol and strategy unless given.")
 @click.option("--note", help="What was learned: the result's conclusion.")
+@click.option("--source", metavar="import:NAME", help="Bars of another vendor, from `quant data import`.")
+@click.option("--unlocked", is_flag=True, help="Run even if the bars differ from data.lock.")
 @click.option("--no-log", is_flag=True, help="Write no result file.")
 def run(
     strategy: str,
@@ -31,6 +33,8 @@ def run(
     environment: str,
     name: str | None,
     note: str | None,
+    source: str | None,
+    unlocked: bool,
     no_log: bool,
 ) -> None:
     """Backtest STRATEGY (a file of src/strategies) and log the result."""
@@ -56,6 +60,8 @@ def run(
             name=name,
             conclusion=note,
             log=not no_log,
+            source=source,
+            allow_unlocked=unlocked,
         )
     finally:
         waiting.cancel()

@@ -9,7 +9,6 @@ In a notebook:
 from __future__ import annotations
 
 import difflib
-import hashlib
 import html
 import importlib.metadata
 import platform
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
 RESULTS = "results"
 ENVIRONMENTS = "config/environments"
+MARGIN = 31  # days without bars at either end of a range that need no word: holidays, the length of a month
 SYNTHETIC = "SYNTHETIC prices of the sandbox, not a market"
 
 
@@ -48,6 +48,7 @@ class Run:
     """One finished backtest; in a notebook it shows itself as a table.
 
     Attributes:
+        locked: all bars are those of data.lock.
         metrics: the numbers of `quant_team_backtest.metrics`, None where one has no meaning.
         reasons: why a metric is None.
         assumptions: fill, costs, days per year, calendars, adjustment and currency, as they are logged.
@@ -61,6 +62,7 @@ class Run:
     parameters: dict[str, Any]
     config: dict[str, Any]
     source: str
+    locked: bool
     metrics: dict[str, float | int | None]
     reasons: dict[str, str]
     assumptions: dict[str, Any]
@@ -108,7 +110,8 @@ class Run:
         line = (
             f"{config['initial_capital']:,.0f} {known['currency']}; fills at the {known['fill'].replace('_', ' ')}; "
             f"per side {config['commission']:.3%} commission and {config['slippage']:.3%} slippage; "
-            f"prices {known['adjustment']}; {known['periods_per_year']} days a year"
+            f"prices {known['adjustment']}, {'' if self.locked else 'not '}in data.lock; "
+            f"{known['periods_per_year']} days a year"
         )
         return [line, *(f"warning: {warning}" for warning in self.warnings if warning != SYNTHETIC)]
 
@@ -145,6 +148,8 @@ def run_backtest(
     next_steps: str | None = None,
     log: bool = True,
     results_dir: Path | None = None,
+    source: str | None = None,
+    allow_unlocked: bool = False,
 ) -> Run:
     """Fetch bars, simulate a strategy on them, and log the result.
 
@@ -161,6 +166,8 @@ def run_backtest(
         next_steps: what to try next.
         log: write the result file; without it nothing is written and nobody need be set as analyst.
         results_dir: where results are; the repository's `results/` unless given.
+        source: "import:NAME" for bars that `quant data import` put into the cache; else what the settings say.
+        allow_unlocked: run even if bars differ from data.lock; the result then says so.
 
     Raises:
         QuantError: the subclass that says what to correct; nothing has been written then.
@@ -187,10 +194,10 @@ def run_backtest(
         results.check_name("family", loaded.family)
         results.check_name("name", name or _default_name(strategy, {"symbols": traded}))
 
-    frames = {symbol: data_client.fetch_bars(symbol, bar, first, last) for symbol in traded}
-    for symbol, frame in frames.items():
-        if frame.is_empty():
-            raise RunError(f"There are no {bar} bars of {symbol} from {first} to {last}: choose another range.")
+    source = source or data_client.source()
+    frames = _frames(source, traded, bar, first, last)
+    data, doubts = _compared(frames, source, bar, allow_unlocked)
+    locked = all(facts["locked"] for facts in data.values())
     weights = loaded.target_weights(dict(frames), dict(chosen))
     if not isinstance(weights, Mapping):
         raise EngineError(f"The strategy {strategy} gave no weights: return a dict of one series for each symbol.")
@@ -221,13 +228,15 @@ def run_backtest(
         "adjustment": "unadjusted",
         "currency": currency,
     }
-    source, path = data_client.source(), None
-    warnings = _stamped(source, simulation.warnings)
+    path = None
+    warnings = _stamped(source, [*doubts, *_short(frames, first, last), *simulation.warnings])
     if log:
         command = ["quant", "run", strategy, "--symbols", ",".join(traded), "--interval", bar]
         command += ["--start", first.isoformat(), "--end", last.isoformat(), "--environment", environment]
         command += [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
         command += ["--name", name] if name else []
+        command += ["--source", source] if source.startswith("import:") else []
+        command += ["--unlocked"] if allow_unlocked else []
         experiment = {
             "strategy": strategy,
             "family": loaded.family,
@@ -239,7 +248,8 @@ def run_backtest(
             "source": source,
             "reasons": measured.reasons,
             "assumptions": assumptions,
-            "data": {symbol: _identity(frame) for symbol, frame in frames.items()},
+            "data": data,
+            "locked": locked,
             "argv": command,
             "duration_seconds": round(time.perf_counter() - began, 3),
             "warnings": warnings,
@@ -250,6 +260,7 @@ def run_backtest(
         parameters=dict(chosen),
         config=config,
         source=source,
+        locked=locked,
         metrics=measured.values,
         reasons=measured.reasons,
         assumptions=assumptions,
@@ -270,7 +281,8 @@ def log_backtest_result(results_dir: Path, experiment: Mapping[str, Any], metric
         experiment: `strategy`, `parameters` and `backtest_config`; whatever else is known of `family` (the
             strategy's name unless given), `name` (the first symbol and the strategy unless given), `version`
             (the lowest number to take), `analyst` (who `quant setup` stored unless given), `conclusion`,
-            `next_steps`, `source`, `reasons`, `assumptions`, `data`, `seed`, `argv`, `duration_seconds`, `warnings`.
+            `next_steps`, `source`, `reasons`, `assumptions`, `data`, `locked`, `seed`, `argv`, `duration_seconds`,
+            `warnings`.
         metrics: what was measured, such as `total_return` and `sharpe_ratio`.
 
     Returns:
@@ -313,6 +325,7 @@ def _write(results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[st
         "next_steps": experiment.get("next_steps"),
         "assumptions": experiment.get("assumptions"),
         "data": experiment.get("data"),
+        "locked": experiment.get("locked"),
         "code": code,
         "seed": experiment.get("seed"),
         "versions": _versions(),
@@ -402,13 +415,54 @@ def _bars(frame: pl.DataFrame, seconds: int | None, fractional: bool) -> Bars:
     return Bars(opened, closed, **prices, fractional=fractional)
 
 
-def _identity(frame: pl.DataFrame) -> dict[str, Any]:
-    """Return what tells these bars from others: count, range, and a digest of little-endian columns in order."""
-    digest = hashlib.sha256(frame["time"].to_physical().to_numpy().astype("<i8").tobytes())
-    for name in ("open", "high", "low", "close", "volume"):
-        digest.update(frame[name].to_numpy().astype("<f8").tobytes())
-    first, last = frame["time"][0], frame["time"][-1]
-    return {"bars": len(frame), "first": first, "last": last, "digest": f"sha256:{digest.hexdigest()}"}
+def _frames(source: str, symbols: list[str], bar: str, first: date, last: date) -> dict[str, pl.DataFrame]:
+    """Return the bars of each symbol: those of another vendor from the cache, else what the shared client gives."""
+    from quant_team_data import cache, data_client
+    from quant_team_data.markets import DAY
+
+    if source.startswith("import:"):
+        begin, stop = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last + DAY))
+        frames = {symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop) for symbol in symbols}
+    elif source == data_client.source():
+        frames = data_client.fetch_many(symbols, bar, first, last).complete()
+    else:
+        raise RunError(f"The source is {data_client.source()} by TICKDB_BASE_URL, not {source!r}: change it in .env.")
+    for symbol, frame in frames.items():
+        if frame.is_empty():
+            raise RunError(f"There are no {bar} bars of {symbol} from {first} to {last}: choose another range.")
+    return frames
+
+
+def _compared(
+    frames: Mapping[str, pl.DataFrame], source: str, bar: str, allow_unlocked: bool
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return what tells these bars from others, and a warning if they differ from data.lock.
+
+    Raises:
+        LockError: they differ, and that is not allowed.
+    """
+    from quant_team_data import lock
+    from quant_team_data.cache import Series
+
+    data, differing, lines = {}, [], lock.read()
+    for symbol, frame in frames.items():
+        locked, different = lock.check(Series.of(source, symbol, bar), frame, lines)
+        differing += different
+        facts = {"bars": len(frame), "first": frame["time"][0], "last": frame["time"][-1]}
+        data[symbol] = {**facts, "digest": lock.digest(frame), "locked": locked}
+    if differing and not allow_unlocked:
+        raise lock.LockError(f"{lock.difference(differing)[:-1]}; `quant run --unlocked` runs anyway.")
+    return data, [lock.difference(differing)] if differing else []
+
+
+def _short(frames: Mapping[str, pl.DataFrame], first: date, last: date) -> list[str]:
+    """Return a warning for each symbol whose bars begin or end well inside the range, or an empty list."""
+    warnings = []
+    for symbol, frame in frames.items():
+        begin, end = frame["time"][0].date(), frame["time"][-1].date()
+        if (begin - first).days > MARGIN or (last - end).days > MARGIN:
+            warnings.append(f"The bars of {symbol} reach only from {begin} to {end}.")
+    return warnings
 
 
 def _code(root: Path) -> dict[str, Any]:

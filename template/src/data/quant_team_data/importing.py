@@ -55,7 +55,9 @@ def import_file(path: Path, symbol: str, interval: str, source: str, tz: str | N
     except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
         raise ImportFileError(f"There is no time zone {tz!r}: name it as in --tz America/New_York.") from None
     try:
-        table = pl.read_parquet(path) if path.suffix.lower() == ".parquet" else pl.read_csv(path, infer_schema=False)
+        content = path.read_bytes()
+        parquet = path.suffix.lower() == ".parquet"
+        table = pl.read_parquet(content) if parquet else pl.read_csv(content, infer_schema=False)
         bars = _bars(table, zone)
         _check(bars, INTERVALS[interval] or 28 * 86400)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):

@@ -8,6 +8,7 @@ import difflib
 import itertools
 import operator
 import re
+import threading
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -139,6 +140,7 @@ def milliseconds(moment: datetime) -> int:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_READING = threading.Lock()  # warnings are silenced for the whole process meanwhile
 _US = Market("stock", "XNYS", "America/New_York", "USD")
 _HK = Market("stock", "XHKG", "Asia/Hong_Kong", "HKD")
 _CN = Market("stock", "XSHG", "Asia/Shanghai", "CNY")
@@ -263,9 +265,15 @@ def known_until(market: Market) -> date:
     return date.max if market.calendar is None else _calendar(market.calendar)[0][-1]
 
 
-@cache
 def _calendar(name: str) -> tuple[list[date], list[Session]]:
-    """Return all days and sessions of a calendar; "not a time", where there is no lunch break, comes out as None."""
+    """Return all days and sessions of a calendar, read once, whichever threads ask for it."""
+    with _READING:
+        return _read_calendar(name)
+
+
+@cache
+def _read_calendar(name: str) -> tuple[list[date], list[Session]]:
+    """Return all days and sessions; "not a time", where there is no lunch break, comes out as None."""
     import exchange_calendars  # slow: it brings pandas
 
     with warnings.catch_warnings():
