@@ -44,7 +44,14 @@ class Handler(BaseHTTPRequestHandler):
 
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, body = sandbox.answer(url.path, dict(parse_qsl(url.query)), headers, key_needed=True)
+        self._send(*sandbox.answer(url.path, dict(parse_qsl(url.query)), headers, key_needed=True))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no GET as the service does, in JSON and with 405."""
+        status = 405 if code == 501 else int(code)
+        self._send(status, {"code": status, "message": message or "Bad request"})
+
+    def _send(self, status: int, body: object) -> None:
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -27,26 +27,17 @@ class TickDBError(QuantError):
         available_types: the types to choose from, for an ambiguous symbol.
     """
 
-    def __init__(
-        self,
-        sentence: str,
-        *,
-        code: str | None = None,
-        http_status: int | None = None,
-        endpoint: str | None = None,
-        symbol: str | None = None,
-        retryable: bool = False,
-        retry_after: float | None = None,
-        available_types: tuple[str, ...] = (),
-    ) -> None:
+    code: str | None = None
+    http_status: int | None = None
+    endpoint: str | None = None
+    symbol: str | None = None
+    retryable: bool = False
+    retry_after: float | None = None
+    available_types: tuple[str, ...] = ()
+
+    def __init__(self, sentence: str, **attributes: Any) -> None:
         super().__init__(sentence)
-        self.code = code
-        self.http_status = http_status
-        self.endpoint = endpoint
-        self.symbol = symbol
-        self.retryable = retryable
-        self.retry_after = retry_after
-        self.available_types = available_types
+        vars(self).update(attributes)
 
 
 class ConfigError(TickDBError):
@@ -154,29 +145,15 @@ CODES: dict[str, Rule] = {
     "3007": Rule(PlanError, False, "The plan of this API key has no history that old: ask for a later start."),
     "3008": Rule(PlanError, False, "The plan of this API key has no time ranges: use fetch_klines, or change it."),
     "3009": Rule(PlanError, False, f"The plan of this API key does not include {{endpoint}}: {_PLAN}"),
-    "3010": _FUNDAMENTALS,
-    "3011": _FUNDAMENTALS,
-    "3012": _FUNDAMENTALS,
-    "4001": _ARGUMENT,
-    "4002": _ARGUMENT,
-    "4003": _ARGUMENT,
-    "4004": _ARGUMENT,
+    **dict.fromkeys(("3010", "3011", "3012"), _FUNDAMENTALS),
+    **dict.fromkeys(("4001", "4002", "4003", "4004"), _ARGUMENT),
     "4005": Rule(PlanError, False, f"The plan of this API key does not include this streaming channel: {_PLAN}"),
     "5000": _SERVER,
-    "5001": _AWAY,
-    "5002": _AWAY,
-    "5003": _AWAY,
-    "5004": _AWAY,
-    "5005": _AWAY,
+    **dict.fromkeys(("5001", "5002", "5003", "5004", "5005"), _AWAY),
     "5006": Rule(ServerError, False, "TickDB has no adjusted bars for the symbol {symbol}: ask for unadjusted ones."),
     "40001": _ARGUMENT,
     "40101": _AUTH,
-    "40404": Rule(
-        SymbolNotFoundError, False, "TickDB has no fundamental data for the symbol {symbol}: check its spelling."
-    ),
-    "40405": Rule(
-        SymbolNotFoundError, False, "TickDB has no fundamental data for the symbol {symbol}: check its spelling."
-    ),
+    **dict.fromkeys(("40404", "40405"), _NO_FUNDAMENTALS),
     "50001": _SERVER,
     # HTTP statuses, for answers that carry no code of TickDB's own; some carry the status as their code.
     "400": _ARGUMENT,
