@@ -116,6 +116,26 @@ def test_a_forming_bar_from_a_careless_source_is_left_out() -> None:
     assert len(bars) == 1
 
 
+def test_a_month_that_runs_is_left_out() -> None:
+    """Months differ in length: on 30 January the bar of January is not over, nor is its absence proven."""
+    series, now = Series.of("sandbox", "AAPL.US", "1M"), datetime(2024, 1, 30, 12, tzinfo=UTC)
+    times = [datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)]
+    months = pl.DataFrame({"time": times, **{name: [1.0, 2.0] for name in cache.VALUES}}, schema=SCHEMA)
+    first, stop = datetime(2023, 12, 1, tzinfo=UTC), day(1)
+    for later, count in ((0, 1), (2, 2)):
+        assert len(read_through(series, first, stop, lambda *_: months, now=now + timedelta(days=later))) == count
+
+
+def test_a_bar_that_is_withdrawn_and_comes_back_is_not_missed(vendor: Vendor) -> None:
+    """What is no longer there right before now is no longer proven either."""
+    last = datetime(2024, 7, 10, 13, 30, tzinfo=UTC)
+    assert len(get(vendor, day(9), day(20))) == 8
+    vendor.changed = {last: None}
+    assert len(get(vendor, day(9), day(20), refresh=True)) == 7
+    vendor.changed = {}
+    assert len(get(vendor, day(9), day(20))) == 8
+
+
 def test_a_bar_that_comes_late_is_not_missed(vendor: Vendor) -> None:
     """Shortly after a close, no bar is no proof that there was none."""
     last = datetime(2024, 7, 10, 13, 30, tzinfo=UTC)

@@ -132,6 +132,11 @@ def test_a_revision_is_accepted_with_a_reason(tmp_path: Path) -> None:
     assert after[1][8] != before[1][8]
     assert [after[0], after[2]] == [before[0], before[2]]
     assert {state for _, state in lock.verify()} == {"same"}
+    fill(AAPL, day(1), day(11, 3), {day(9, 2): 5.0, day(9, 3): 5.0})
+    lock.accept("AAPL.US", "2024-03", "another")
+    fill(AAPL, day(1), day(13, 3), {day(9, 2): 5.0, day(9, 3): 5.0})
+    (extended,) = lock.lock([AAPL])
+    assert (extended.month, extended.reason) == ("2024-03", "another")
 
 
 def test_what_is_not_here_cannot_differ() -> None:
