@@ -314,7 +314,7 @@ def refused(repository: Path, team_environment: TeamEnvironment, *command: str, 
 
     def files() -> list[str]:
         lines = git(repository, "status", "--porcelain", "--ignored").splitlines()
-        return [line for line in lines if "__pycache__" not in line]
+        return [line for line in lines if not line.endswith(("__pycache__/", " data/", "_cache/"))]  # caches
 
     before = files()
     done = team_environment.run(repository, *command, check=False, env=env)
