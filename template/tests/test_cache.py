@@ -12,11 +12,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quant_team_data import cache, sandbox
 from quant_team_data.cache import SCHEMA, CacheError, Series, load, read, read_through, stored_series
+from quant_team_data.data_commands import data
 from quant_team_data.markets import milliseconds
 
 SERIES = Series.of("sandbox", "AAPL.US", "1h")
@@ -354,3 +356,19 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(vendor: Vendor, tmp_pat
     (tmp_path / "data").write_text("x", encoding="utf-8")
     with pytest.raises(CacheError, match="Cannot"):
         get(vendor, day(1), day(3))
+
+
+def test_the_command_fetches_once_and_works_offline() -> None:
+    """`quant data fetch` shows what came; offline it answers from disk, or exits 1 and says what is missing."""
+    asked = ["fetch", "AAPL.US,BTCUSDT", "--interval", "4h", "--start", "2024-01-02", "--end", "2024-01-05"]
+    for more in ([], ["--offline"], ["--refresh"]):
+        done = CliRunner().invoke(data, [*asked, *more])
+        assert done.exit_code == 0, done.output
+        assert "AAPL.US  4h        sandbox  8     2024-01-02 14:30  2024-01-05 18:30" in done.output
+        assert "SYNTHETIC" in done.output
+        assert "quant data lock AAPL.US BTCUSDT" in done.output
+    done = CliRunner().invoke(data, [*asked, "--offline", "--end", "2024-02-05"])
+    assert done.exit_code == 1
+    assert "The cache has no AAPL.US 4h of sandbox from 2024-01-06T00:00Z" in done.output
+    assert "BTCUSDT" in done.output
+    assert "2 of 2 symbols" in str(done.exception)

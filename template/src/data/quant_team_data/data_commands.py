@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 SYNTHETIC = "SYNTHETIC prices of the sandbox, not a market"
 FIELDS = ("symbol", "interval", "source", "month", "bars")
-STATES = {"differs": "DIFFERS", "absent": "not fetched"}
 
 
 @click.group()
@@ -105,10 +105,14 @@ def verify(gaps: bool) -> None:
     if not states:
         click.echo(f"There is no {locking.FILE} yet: `quant data lock` makes it.")
         return
-    _table((*FIELDS, "here"), [(*_named(line), STATES[state]) for line, state in states if state != "same"])
-    same = sum(state == "same" for _, state in states)
+    absent = Counter(line.series for line, state in states if state == "absent")
+    differing = [line for line, state in states if state == "differs"]
+    _table((*FIELDS, "here"), [(*_named(line), "DIFFERS") for line in differing])
+    for series, count in absent.items():
+        click.echo(f"not fetched here, so not compared: {count} months of {series}")
+    same = len(states) - len(differing) - absent.total()
     click.echo(f"{locking.FILE}: {same} of {len(states)} months are the same here.")
-    if differing := [line for line, state in states if state == "differs"]:
+    if differing:
         raise QuantError(locking.difference(differing))
 
 
