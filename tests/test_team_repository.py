@@ -294,6 +294,34 @@ def test_the_example_notebook_runs_from_top_to_bottom(repository: Path, team_env
     assert not any(cell.get("outputs") for cell in staged["cells"])
 
 
+def test_the_team_agrees_on_its_data(repository: Path, team_environment: TeamEnvironment) -> None:
+    """Fetch, lock, verify; on other bars than those agreed on, verify names month and symbol and no backtest runs."""
+    days = ["--start", "2024-01-01", "--end", "2024-03-31"]
+    team_environment.run(repository, "quant", "data", "fetch", "AAPL.US", "MSFT.US", *days)
+    team_environment.run(repository, "quant", "data", "lock")
+    assert "data.lock" in git(repository, "status", "--porcelain")
+    team_environment.run(repository, "quant", "data", "verify")
+    backtest = ["quant", "run", "momentum", "--symbols", "AAPL.US,MSFT.US", *days]
+    team_environment.run(repository, *backtest)
+    (path,) = logged(repository)
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
+    assert all(facts["locked"] for facts in data.values())
+    lock = repository / "data.lock"
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    changed = [re.sub("sha256:.{64}", f"sha256:{'0' * 64}", x) if " MSFT.US 1d 2024-02 " in x else x for x in lines]
+    assert changed != lines
+    lock.write_text("\n".join(changed) + "\n", encoding="utf-8", newline="\n")
+    done = team_environment.run(repository, "quant", "data", "verify", check=False)
+    assert done.returncode == 1
+    assert re.search(r"MSFT\.US.*2024-02", done.stdout + done.stderr)
+    done = team_environment.run(repository, *backtest, check=False)
+    assert done.returncode == 1
+    assert re.search(r"MSFT\.US.*2024-02", done.stderr)
+    assert len(logged(repository)) == 1
+    team_environment.run(repository, *backtest, "--unlocked")
+    assert len(logged(repository)) == 2
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
 
