@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import email.utils
+import io
+import json
 import logging
+import re
 import subprocess
 import sys
+import threading
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +23,24 @@ import httpx2
 import polars as pl
 import pytest
 
-from quant_team_data import data_client, errors, limits
+from quant_team_data import data_client, errors, limits, markets
 from quant_team_data.data_client import (
     RateLimitError,
     TickDBError,
     fetch_bars,
     fetch_klines,
     fetch_latest_price,
+    fetch_many,
     get_api_key,
     handle_api_response,
     notice,
     source,
 )
 from quant_team_data.markets import milliseconds
+from quant_team_utils.log import RedactingFormatter
 
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "data.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 KEY = "tk_live_0123456789abcdef"
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -593,3 +603,426 @@ def test_the_onboarding_line_works() -> None:
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert float(done.stdout) > 0
+
+
+# Many symbols
+
+
+def quotes(request: httpx2.Request) -> httpx2.Response:
+    """Answer a ticker request for all its symbols but those that are refused or left out."""
+    symbols = request.url.params["symbols"].split(",")
+    assert len(symbols) <= 50
+    if "BAD.US" in symbols:
+        return fault(400, 2005)
+    found = [{"symbol": name, "last_price": "1.5", "bid_price": "", "timestamp": 1720000000} for name in symbols]
+    return ok([quote for quote in found if quote["symbol"] != "GONE.US"])
+
+
+def test_batches_hold_fifty_symbols_and_answer_in_the_spelling_of_the_request(service: Service) -> None:
+    """120 symbols are three requests; both spellings of one Hong Kong stock get its quote."""
+    service.reply = quotes
+    asked = [f"S{number}.US" for number in range(118)] + ["700.HK", "00700.HK"]
+    result = data_client.client().ticker(asked)
+    assert (list(result.data), result.errors) == (asked, {})
+    assert len(service.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "name"),
+    [
+        (404, 2002, "SymbolNotFoundError"),
+        (400, "2005", "BadRequestError"),
+        (400, 2006, "BadRequestError"),
+        (403, 3006, "PlanError"),
+        (400, "AMBIGUOUS_SYMBOL", "AmbiguousSymbolError"),
+    ],
+)
+def test_one_bad_symbol_never_loses_the_others(service: Service, status: int, code: int | str, name: str) -> None:
+    """A batch refused for one symbol is halved until it stands alone; so is one left out, or spelled impossibly."""
+    service.reply = lambda request: fault(status, code) if "BAD.US" in str(request.url) else quotes(request)
+    good = [f"S{number}.US" for number in range(60)]
+    result = data_client.client().ticker(["BAD.US", *good, "GONE.US", "two words"])
+    assert sorted(result.data) == sorted(good)
+    kinds = {symbol: type(error).__name__ for symbol, error in result.errors.items()}
+    assert kinds == {"BAD.US": name, "GONE.US": "SymbolNotFoundError", "two words": "BadRequestError"}
+    assert len(service.requests) < 30
+    with pytest.raises(TickDBError):
+        result.complete()
+
+
+def test_numbers_that_are_none_are_none_and_a_quote_without_a_price_is_an_error(service: Service) -> None:
+    """An empty bid is no bid; a last price that is no number loses that symbol only. Seconds become milliseconds."""
+    service.reply = quotes
+    (quote,) = data_client.client().ticker(["AAPL.US"]).data.values()
+    assert quote == {"symbol": "AAPL.US", "last_price": 1.5, "bid_price": None, "timestamp": 1_720_000_000_000}
+    last = [{"symbol": name, "last_price": price, "timestamp": 1} for name, price in (("A.US", "NaN"), ("B.US", "2"))]
+    service.replies(ok(last))
+    result = data_client.client().ticker(["A.US", "B.US"])
+    assert result.data["B.US"]["last_price"] == 2.0
+    assert isinstance(result.errors["A.US"], errors.DecodeError)
+
+
+def test_a_key_that_is_wrong_is_no_partial_result(service: Service) -> None:
+    """What is true for every symbol is raised at once."""
+    service.replies(fault(401, 1001))
+    with pytest.raises(errors.AuthError):
+        data_client.client().ticker(["A.US", "B.US"])
+    assert len(service.requests) == 1
+    with pytest.raises(errors.AuthError):
+        fetch_many([f"S{number}.US" for number in range(50)], "1h", "2024-01-01", "2024-01-02")
+
+
+def test_many_ranges_are_partial_in_order_and_concurrent(service: Service) -> None:
+    """A symbol that fails is an error of the result; the data come in the order of the request."""
+    service.reply = lambda request: (
+        fault(404, 2002) if "BAD" in str(request.url) else Ranged(hourly(5), "oldest", 9)(request)
+    )
+    asked = [f"S{number}.US" for number in range(20)] + ["BAD.US"]
+    result = fetch_many(asked, "1h", "2024-01-01", "2024-01-02")
+    assert list(result.data) == asked[:-1]
+    assert {len(frame) for frame in result.data.values()} == {5}
+    assert isinstance(result.errors["BAD.US"], errors.SymbolNotFoundError)
+
+
+def test_a_thousand_calls_with_faults_lose_and_double_no_bar(service: Service) -> None:
+    """One answer in five is a fault of some kind; what still fails is named, and asking for it again completes it."""
+    bars = hourly(2500)
+    tries: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        url = str(request.url)
+        with lock:
+            tries[url] = tries.get(url, 0) + 1
+        number = zlib.crc32(f"{url} {tries[url]}".encode())
+        if number % 5 == 0:
+            kind = number // 5 % 6
+            if kind == 0:
+                raise httpx2.ReadError("cut")
+            if kind == 1:
+                raise httpx2.ReadTimeout("slow")
+            return (
+                fault(429, 3001, **{"Retry-After": "1"}),
+                fault(200, "3001"),
+                fault(503, 5001),
+                httpx2.Response(502, content=b"<html>"),
+            )[kind - 2]
+        return Ranged(bars, "oldest", 100)(request)
+
+    service.reply = reply
+    stop = START + 2500 * timedelta(hours=1)
+    asked = [f"S{number}.US" for number in range(40)]
+    first = data_client.client().frames(asked, "1h", START, stop)
+    second = data_client.client().frames(list(first.errors), "1h", START, stop)
+    assert not second.errors
+    assert len(service.requests) > 1200
+    for frame in (first.data | second.data).values():
+        assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars]
+    assert len(first.data | second.data) == 40
+
+
+# What else can be asked
+
+
+def test_the_clock_of_the_service_counts_where_ours_is_ahead(service: Service) -> None:
+    """A bar that is still forming by the service's clock is left out, even if this machine thinks it is over."""
+    now = datetime.now(UTC)
+    body = ok({"klines": [kline(now - timedelta(seconds=age)) for age in (300, 90)]})
+    behind = email.utils.format_datetime(now - timedelta(seconds=60), usegmt=True)
+    service.replies(body)
+    assert len(fetch_klines("AAPL.US", "1m")) == 2
+    service.replies(httpx2.Response(200, content=body.content, headers={"Date": behind}))
+    assert len(fetch_klines("AAPL.US", "1m")) == 1
+    assert len(data_client.client().klines("AAPL.US", "1m", include_open=True)) == 2
+
+
+def test_numbers_may_come_as_numbers(service: Service) -> None:
+    """A price without quotes is the same price."""
+    plain = {"time": milliseconds(START), "open": 10.5, "high": 11, "low": 10, "close": 10.75, "volume": 0}
+    service.replies(ok({"klines": [plain]}))
+    assert fetch_klines("AAPL.US")[0]["close"] == 10.75
+
+
+def test_trades_may_share_an_id_and_carry_seconds(service: Service) -> None:
+    """No trade is dropped for its id, and a time in seconds becomes milliseconds."""
+    trade = {"id": "0", "price": "1.5", "quantity": "2", "side": "buy"}
+    service.replies(ok({"symbol": "X", "trades": [trade | {"timestamp": at} for at in (1_720_000_060, 1_720_000_000)]}))
+    found = data_client.client().trades("AAPL.US")
+    assert [one["timestamp"] for one in found] == [1_720_000_000_000, 1_720_000_060_000]
+    assert found[0] == {"id": "0", "price": 1.5, "quantity": 2.0, "side": "buy", "timestamp": 1_720_000_000_000}
+
+
+@pytest.mark.parametrize("data", [{}, None, [], {"trades": [{}]}, {"bids": 1}, {"data": []}, {"api_keys": []}])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client: client.trades("AAPL.US"),
+        lambda client: client.depth("AAPL.US"),
+        lambda client: client.symbols(),
+        lambda client: client.intervals(),
+        lambda client: client.key_status(),
+        lambda client: client.factors("AAPL.US"),
+        lambda client: client.trading_days("US", date(2024, 1, 1), date(2024, 1, 2)),
+    ],
+)
+def test_an_answer_of_another_shape_is_one_sentence(service: Service, call: Any, data: Any) -> None:
+    """Nothing is read out of an answer that is not the protocol's."""
+    service.replies(ok(data))
+    with pytest.raises(errors.DecodeError, match="damaged"):
+        call(data_client.client())
+
+
+def test_symbols_come_from_all_pages_once_though_the_list_moves(service: Service) -> None:
+    """Paging goes by what came and by the newest total; a symbol that slipped to the next page is not doubled."""
+    names = [f"S{number}.US" for number in range(2500)]
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        if offset:  # a new symbol has moved the others
+            names.insert(0, f"NEW{offset}.US")
+        page = [{"symbol": name, "market": "US", "type": "stock"} for name in names[offset : offset + limit]]
+        return ok({"products": page, "pagination": {"total": len(names)}})
+
+    service.reply = reply
+    found = [one["symbol"] for one in data_client.client().symbols()]
+    assert len(found) == len(set(found)) == 2500
+    assert len(service.requests) == 3
+
+
+def test_trading_days_are_asked_month_by_month() -> None:
+    """At most 31 days a query; half days are marked, and the calendar agrees."""
+    days = data_client.client().trading_days("US", date(2024, 6, 1), date(2024, 8, 15))
+    calendar = markets.sessions(markets.market_of("AAPL.US"), date(2024, 6, 1), date(2024, 8, 15))
+    assert list(days) == [session.day for session in calendar]
+    assert [day for day, half in days.items() if half] == [date(2024, 7, 3)]
+    assert data_client.client().trading_sessions("HK")[0]["trading_sessions"][1] == {
+        "begin_time": 1300,
+        "end_time": 1600,
+    }
+
+
+def test_key_status_is_that_of_this_key_without_its_letters(service: Service) -> None:
+    """Of an account's keys, the one in use; no part of the key is in the answer."""
+    keys = [{"key_prefix": prefix, "plan": plan} for prefix, plan in (("tk_live_99", "free"), (KEY[:10], "pro"))]
+    service.replies(ok({"api_keys": keys}))
+    assert data_client.client().key_status() == {"plan": "pro"}
+    assert data_client.client().plan().rate == 600
+
+
+def test_bars_become_pandas() -> None:
+    """Times are the index, in UTC, and nothing else is needed for it."""
+    bars = fetch_bars("AAPL.US", "1d", "2024-07-01", "2024-07-05")
+    frame = data_client.to_pandas(bars)
+    assert str(frame.index.tz) == "UTC"
+    assert [stamp.isoformat() for stamp in frame.index[:1]] == ["2024-07-01T00:00:00+00:00"]
+    assert frame["close"].tolist() == bars["close"].to_list()
+    assert list(frame.columns) == ["open", "high", "low", "close", "volume"]
+
+
+# Adjusted prices
+
+
+MIDNIGHT = {"UTC": 0, "New York": 5, "Hong Kong": -8}
+EVENTS: list[dict[str, Any]] = [  # split 2:1 on the third, 1.00 dividend on the fifth
+    {"day": 3, "forward": (0.5, 0.0), "backward": (2.0, 0.0)},
+    {"day": 5, "forward": (1.0, -1.0), "backward": (1.0, 1.0)},
+]
+
+
+def corporate(zone: str, wrong: float = 0.0) -> Callable[[httpx2.Request], httpx2.Response]:
+    """Return a service with daily bars at 100, then 50, then 49, and the factors of both events."""
+    prices = {1: 100.0, 2: 100.0, 3: 50.0, 4: 50.0, 5: 49.0, 6: 49.0}
+    theirs = {"none": prices, "forward": {1: 49.0}, "backward": {6: 100.0}}
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        params = request.url.params
+        if request.url.path.endswith("ex-factors"):
+            found = []
+            for event in EVENTS:
+                at = START + timedelta(event["day"] - 1, 3600 * MIDNIGHT[zone])
+                for kind in ("backward", "forward"):
+                    row = dict(zip(("factor_a", "factor_b"), event[kind], strict=True))
+                    found.append({"timestamp": milliseconds(at), "adjust": kind, **row})
+            return ok({"data": {"AAPL.US": found}})
+        adjust = params.get("adjust", "none")
+        days = theirs[adjust]
+        bars = []
+        for day, price in days.items():
+            price += wrong if adjust != "none" else 0.0
+            bars.append(kline(START + timedelta(day - 1), open=price, high=price, low=price, close=price))
+        return ok(
+            {"klines": [bar for bar in bars if int(params["start_time"]) <= bar["time"] <= int(params["end_time"])]}
+        )
+
+    return reply
+
+
+@pytest.mark.parametrize("zone", MIDNIGHT)
+@pytest.mark.parametrize(
+    ("adjust", "closes"), [("forward", [49.0, 49, 49, 49, 49, 49]), ("backward", [100.0, 100, 100, 100, 100, 100])]
+)
+def test_adjusted_prices_come_from_raw_bars_and_factors(service: Service, zone: str, adjust: Any, closes: Any) -> None:
+    """A split and a dividend leave no jump, wherever the event's midnight is; the volume stays."""
+    service.reply = corporate(zone)
+    bars = fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust=adjust)
+    assert bars["close"].to_list() == pytest.approx(closes)
+    assert bars["volume"].to_list() == [1200.0] * 6
+    service.requests.clear()
+    raw = fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06")
+    assert raw["close"].to_list() == [100, 100, 50, 50, 49, 49]
+    assert not service.requests  # the cache holds raw bars
+
+
+def test_factors_that_do_not_give_the_services_own_prices_are_refused(service: Service) -> None:
+    """Nobody computes with factors that are read differently from how they are meant."""
+    service.reply = corporate("UTC", wrong=1.0)
+    with pytest.raises(errors.DecodeError, match="adjustment factors"):
+        fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
+
+
+def test_a_plan_without_factors_offers_raw_prices(service: Service) -> None:
+    """The sentence says what to pass."""
+    service.reply = lambda request: fault(403, 3009) if "ex-factors" in str(request.url) else corporate("UTC")(request)
+    with pytest.raises(errors.PlanError, match="adjust='none'"):
+        fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
+
+
+@pytest.mark.parametrize(("interval", "options"), [("1w", {}), ("1M", {}), ("1d", {"offline": True})])
+def test_what_cannot_be_adjusted_is_refused(interval: str, options: Any) -> None:
+    """A week may hold an event in its middle, and offline there are no factors."""
+    with pytest.raises(errors.BadRequestError, match="adjust='none'"):
+        fetch_bars("AAPL.US", interval, "2024-01-01", "2024-01-31", adjust="forward", **options)
+    assert fetch_bars("BTCUSDT", "1d", "2024-01-01", "2024-01-31", adjust="forward").height == 31  # nothing to adjust
+
+
+# Plans
+
+
+def with_plan(
+    plan: str, code: int, bars: list[dict[str, Any]], since: datetime
+) -> Callable[[httpx2.Request], httpx2.Response]:
+    """Return a service whose plan refuses ranges (3008), or those that start before a time (3007)."""
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        params = request.url.params
+        if "subscriptions" in str(request.url):
+            return ok({"api_keys": [{"plan": plan}]})
+        if "start_time" in params and (code == 3008 or int(params["start_time"]) < milliseconds(since)):
+            return fault(403, code)
+        return Ranged(bars, "oldest", 1000)(request) if "start_time" in params else ok({"klines": bars[-1000:]})
+
+    return reply
+
+
+def test_a_free_plan_gives_its_newest_bars_and_says_so(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """Without ranges, the newest bars fill what they can; the warning says what came and what the rest would take."""
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    bars = [kline(hour - number * timedelta(hours=1)) for number in range(168, -1, -1)]
+    service.reply = with_plan("free", 3008, bars, hour)
+    since = hour - 168 * timedelta(hours=1)
+    frame = fetch_bars("BTCUSDT", "1h", since - timedelta(days=300), hour + timedelta(days=1))
+    assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars[:-1]]
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for words in ("(Free)", f"you get those from {since:%Y-%m-%d %H:%M} UTC on", "plan Starter and about 8 requests"):
+        assert words in warning
+    with pytest.raises(errors.PlanError, match=r"you get none.*plan Professional"):
+        fetch_bars("BTCUSDT", "1h", since - timedelta(days=700), since - timedelta(days=600))
+    caplog.clear()
+    assert fetch_bars("BTCUSDT", "1h", since, hour - timedelta(hours=2)).height == 166  # all of it: nothing to say
+    assert not caplog.records
+
+
+def test_history_that_a_plan_has_not_is_left_out_and_said(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    """A year is what Starter has: two years give the last one, with a warning."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    bars = [kline(today - timedelta(days=number)) for number in range(700, 0, -1)]
+    service.reply = with_plan("Starter", 3007, bars, today - timedelta(days=365))
+    frame = fetch_bars("BTCUSDT", "1d", today - timedelta(days=700), today)
+    assert frame.height == 363
+    assert "(Starter)" in caplog.text
+    with pytest.raises(errors.PlanError, match=r"you get none.*Professional"):
+        fetch_bars("BTCUSDT", "1d", today - timedelta(days=700), today - timedelta(days=500))
+
+
+# The key, wherever it may be
+
+
+class Echo(BaseHTTPRequestHandler):
+    """A service that repeats the key in its answer, and breaks some connections."""
+
+    def do_GET(self) -> None:
+        if "depth" in self.path:
+            self.connection.close()
+            return
+        body = json.dumps({"code": 2001, "message": f"bad key {self.headers['X-API-Key']}"}).encode()
+        self.send_response(400)
+        self.send_header("X-Echo", str(self.headers["X-API-Key"]))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None: ...
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "argument"])
+def test_a_key_is_nowhere_in_the_output_at_debug(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over a real connection, with every library at DEBUG: not in a log line, an error, a trace with locals, a repr."""
+    key = "tk_live_planted4711" if place == "argument" else "plantedsecret4711"
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(RedactingFormatter())
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    monkeypatch.setattr(logging.getLogger(), "level", logging.DEBUG)
+    monkeypatch.setattr(data_client, "sleep", lambda seconds: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("TICKDB_BASE_URL", url)
+        if place == ".env":
+            (tmp_path / ".env").write_text(f"TICKDB_API_KEY={key}\n", encoding="utf-8")
+        elif place == "environment":
+            monkeypatch.setenv("TICKDB_API_KEY", key)
+        client = data_client.TickDBClient(url, key, plan="free") if place == "argument" else data_client.client()
+        shown = repr(client) + repr(vars(client))
+        for call in (lambda: client.klines("AAPL.US"), lambda: client.depth("AAPL.US")):
+            try:
+                call()
+            except TickDBError as error:
+                frames = error.__traceback__ and error.__traceback__.tb_next  # without this test's, which has the key
+                trace = traceback.TracebackException(type(error), error, frames, capture_locals=True)
+                shown += "".join(trace.format()) + repr(error) + repr(vars(error)) + repr(error.__context__)
+                logging.getLogger("notebook").exception("failed")
+        response = client.request("/v1/market/kline", {"symbol": "AAPL.US"})
+        shown += f"{response!r} {response.request!r} {response.request.headers!r} {response.extensions!r}"
+        server.shutdown()
+    logged = stream.getvalue()
+    assert "httpcore2" in logged  # the libraries did log
+    assert re.search(r"bad key (tk_live_)?\*\*\*", shown)
+    assert key[-11:] not in logged + shown
+
+
+def test_a_stop_in_the_middle_of_a_request_shows_no_key(service: Service) -> None:
+    """Ctrl-C ends in a traceback without the frames that hold the header."""
+
+    def stop(request: httpx2.Request) -> httpx2.Response:
+        raise KeyboardInterrupt
+
+    service.reply = stop
+    with pytest.raises(KeyboardInterrupt) as caught:
+        data_client.client().klines("AAPL.US")
+    trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert KEY not in "".join(line for line in trace.format() if "test_data_client" not in line)
+
+
+# The documentation
+
+
+def test_the_examples_of_the_page_run() -> None:
+    """The blocks of docs/data.md run in the sandbox, one after the other."""
+    assert len(EXAMPLES) > 4
+    names: dict[str, Any] = {}
+    for example in EXAMPLES:
+        exec(compile(example, str(PAGE), "exec"), names)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +138,15 @@ def test_an_error_survives_pickling() -> None:
     assert type(copy) is errors.RateLimitError
     assert vars(copy) == vars(error)
     assert str(copy) == "Slow."
+
+
+def test_the_page_lists_every_class_and_code() -> None:
+    """The table of docs/data.md is the table of the code: the same classes, each with its codes."""
+    page = Path(__file__).resolve().parent.parent / "docs" / "data.md"
+    rows = re.findall(r"^\| `(\w+Error)` \| ([^|]*)\|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    expected: dict[str, list[str]] = {
+        name: sorted(code for code, rule in CODES.items() if rule.error is found)
+        for name, found in vars(errors).items()
+        if isinstance(found, type) and issubclass(found, errors.TickDBError) and found is not errors.TickDBError
+    }
+    assert {name: sorted(codes.split()) for name, codes in rows} == expected

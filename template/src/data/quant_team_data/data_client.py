@@ -773,6 +773,7 @@ def _data_of(response: Response) -> Any:
         wait = max(_stamp(reset) / 1000 - time.time(), 0.0)
     error = errors.error_of(status, body, endpoint=endpoint, symbol=symbol, retry_after=wait)
     if error is not None:
+        del body  # a service may repeat the key in it, and a debugger show it
         raise error
     if not isinstance(body, dict) or "data" not in body:
         raise errors.DecodeError(

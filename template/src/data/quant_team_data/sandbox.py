@@ -137,7 +137,7 @@ def _days(params: Params, now: int) -> Data:
     try:
         begin, end = (datetime.strptime(params[name], "%Y%m%d").date() for name in ("beg_day", "end_day"))
         found = markets.sessions(market_of(PLACES[params["market"]]), begin, min(end, begin + 30 * DAY))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise Refusal(400, "2001", "market, beg_day and end_day are required, as in US, 20240102") from None
     days = {f"{one.day:%Y%m%d}": one.close - one.open for one in found}
     short = [day for day in days if days[day] < timedelta(hours=5)]
@@ -150,7 +150,7 @@ def _symbols(params: Params, now: int) -> Data:
         one = {"symbol": name, "name": name, "market": REGIONS.get(name[-2:], "GLOBAL"), "type": market.kind}
         if all(params.get(field, one[field]) == one[field] for field in ("market", "type")):
             found.append(one | {"currency": market.currency, "is_active": True})
-    limit, offset = _limit(params), _integer(params, "offset", 0)
+    limit, offset = _limit(params), max(_integer(params, "offset", 0), 0)
     page, summary = found[offset : offset + limit], {"total_products": len(BASE)}
     pagination = {"limit": limit, "offset": offset, "total": len(found), "count": len(page)}
     return {"products": page, "summary": summary, "pagination": pagination}
