@@ -553,9 +553,10 @@ class TickDBClient:
                 page = self.get("/v1/symbols/available", params)
                 with _shaped("all symbols"):
                     products, total = page["products"], int(page["pagination"]["total"])
-                    found |= {product["symbol"]: product for product in products}
-                if not products:
-                    break
+                    new = {product["symbol"]: product for product in products}
+                if new.keys() <= found.keys():
+                    break  # nothing came, or the same again
+                found |= new
                 offset += len(products)
                 advance(100 * len(products) // total)
         return list(found.values())
