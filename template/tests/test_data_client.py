@@ -789,6 +789,7 @@ def test_symbols_come_from_all_pages_once_though_the_list_moves(service: Service
     assert len(service.requests) == 3
     service.replies(ok({"products": [{"symbol": "A.US"}], "pagination": {"total": 9999}}))
     assert data_client.client().symbols() == [{"symbol": "A.US"}]  # the same page for ever is no list
+    assert len(service.requests) == 3 + 2
 
 
 def test_trading_days_are_asked_month_by_month() -> None:
