@@ -972,7 +972,7 @@ def test_a_key_is_nowhere_in_the_output_at_debug(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Over a real connection, with every library at DEBUG: not in a log line, an error, a trace with locals, a repr."""
-    key = "tk_live_planted4711" if place == "argument" else "plantedsecret4711"
+    key = KEY if place == "argument" else "plantedsecret4711"
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter())
