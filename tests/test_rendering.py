@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import yaml
 from pytest_copie.plugin import Copie
 
-from tests.conftest import ROOT, Copy, git
+from tests.conftest import ROOT, Copy, git, run
 
 SUFFIX = ".jinja"
 BY_FORGE = {"github": (".github/",), "gitlab": (".gitlab/", ".gitlab-ci.yml")}
@@ -213,6 +214,16 @@ def test_what_git_ignores(copy: Copy) -> None:
     assert [name for name in IGNORED if not ignored(name)] == []
     assert [name for name in KEPT if ignored(name)] == []
     assert [name for name in files_of(folder) if ignored(name)] == []
+
+
+def test_the_file_checks_accept_a_fresh_copy(copy: Copy) -> None:
+    """The first commit of a team passes its own hook: nothing in a copy looks like a secret or a leftover."""
+    folder = copy()
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    names = git(folder, "ls-files").splitlines()
+    done = run(sys.executable, "hooks/file_checks.py", *names, cwd=folder, check=False)
+    assert done.stdout == ""
 
 
 def test_the_team_repository_carries_no_licence_and_says_so(default_team: Path) -> None:
