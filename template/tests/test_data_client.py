@@ -23,7 +23,7 @@ import httpx2
 import polars as pl
 import pytest
 
-from quant_team_data import data_client, errors, limits, markets
+from quant_team_data import cache, data_client, errors, limits, lock, markets
 from quant_team_data.data_client import (
     RateLimitError,
     TickDBError,
@@ -37,6 +37,7 @@ from quant_team_data.data_client import (
     source,
 )
 from quant_team_data.markets import milliseconds
+from quant_team_utils import roster
 from quant_team_utils.log import RedactingFormatter
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "data.md"
@@ -881,6 +882,26 @@ def test_factors_that_do_not_give_the_services_own_prices_are_refused(service: S
     service.reply = corporate("UTC", wrong=1.0)
     with pytest.raises(errors.DecodeError, match="adjustment factors"):
         fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
+
+
+def test_adjustment_factors_are_locked_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Factors that were used can be agreed on; a revised one is named by its month, and warned about when used."""
+    monkeypatch.setattr(roster, "me", lambda root: "alice")
+    service.reply = corporate("UTC")
+    fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
+    new = lock.lock(cache.stored_series())
+    assert [(line.type, line.interval, line.month, line.number) for line in new] == [
+        ("factors", "forward", "2024-01", "2"),
+        ("stock", "1d", "2024-01", "6"),
+    ]
+    monkeypatch.setitem(EVENTS[1], "forward", (1.0, -1.01))
+    fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
+    assert "differ from data.lock in" in caplog.text
+    assert [line.type for line, state in lock.verify() if state == "differs"] == ["factors"]
+    lock.accept("AAPL.US", "2024-01", "a corrected dividend")
+    assert {state for _, state in lock.verify()} == {"same"}
 
 
 def test_a_plan_without_factors_offers_raw_prices(service: Service) -> None:

@@ -36,6 +36,9 @@ VALUES = ("open", "high", "low", "close", "volume")
 SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
 REREAD = 3  # bars before a new range that are asked for again, to notice a revision
 LAG = timedelta(hours=1)  # a bar may reach the vendor this late: until then, none is not proof of none
+# The type under which adjustment factors are kept: a series for each direction, which stands where the interval does;
+# an event is a row at its time, with factor_a as its open and factor_b as its close.
+FACTORS = "factors"
 FOREVER = (-(1 << 62), 1 << 62)
 RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # no file names on Windows
 DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError)
@@ -157,10 +160,18 @@ def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
 
 
 def put(series: Series, bars: pl.DataFrame) -> None:
-    """Add bars that come from a file; from the first to the last of them, the series is proven."""
+    """Add bars that come from a file, or put factors in place of older ones: they always come whole.
+
+    From the first to the last of them, the series is proven.
+    """
     span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
     with _writing(series) as path:
-        _save(path, series, _merged(series, load(series), bars, span, datetime.now(UTC)))
+        whole = series.type == FACTORS
+        _save(
+            path,
+            series,
+            Stored(bars, [span]) if whole else _merged(series, load(series), bars, span, datetime.now(UTC)),
+        )
 
 
 def load(series: Series) -> Stored:

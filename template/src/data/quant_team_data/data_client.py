@@ -37,6 +37,8 @@ from quant_team_utils.errors import QuantError
 if TYPE_CHECKING:
     import polars as pl
 
+    from quant_team_data.cache import Series
+
 SANDBOX = "sandbox"
 PAGE = 1000  # bars that TickDB gives at most per request
 BATCH = 50  # symbols that it takes at most per request
@@ -222,7 +224,25 @@ def fetch_bars(
         bars = cache.read_through(series, short.since, stop, history.fetch, refresh=refresh)
     if adjust == "none" or series.type != "stock" or bars.is_empty():
         return bars
-    return client().adjusted(bars, series.symbol, interval, adjust)
+    tickdb = client()
+    rows = tickdb.factors(series.symbol)
+    _keep_factors(cache.Series(series.source, cache.FACTORS, series.symbol, adjust), rows)
+    return tickdb.adjusted(bars, series.symbol, interval, adjust, rows)
+
+
+def _keep_factors(series: Series, rows: list[dict[str, Any]]) -> None:
+    """Put today's adjustment factors into the cache, for `data.lock`; warn where they are not those agreed on."""
+    from quant_team_data import cache, lock
+
+    found = {row["timestamp"]: row for row in rows if row.get("adjust", series.interval) == series.interval}
+    if not found:
+        return
+    times, zeros = sorted(found), [0.0] * len(found)
+    factors = [[found[time][name] for time in times] for name in ("factor_a", "factor_b")]
+    frame = _frame([times, factors[0], zeros, zeros, factors[1], zeros])
+    if differing := lock.check(series, frame, lock.read())[1]:
+        logger.warning(lock.difference(differing))
+    cache.put(series, frame)
 
 
 def fetch_many(symbols: Iterable[str], interval: str, start: Day, end: Day, **options: Any) -> Result[pl.DataFrame]:
@@ -416,8 +436,10 @@ class TickDBClient:
             count -= 1
         return [column[:count] for column in columns]
 
-    def adjusted(self, bars: pl.DataFrame, symbol: str, interval: str, adjust: Adjust) -> pl.DataFrame:
-        """Return bars of a stock with prices moved over splits and dividends, by the factors of each event.
+    def adjusted(
+        self, bars: pl.DataFrame, symbol: str, interval: str, adjust: Adjust, rows: list[dict[str, Any]] | None = None
+    ) -> pl.DataFrame:
+        """Return bars of a stock with prices moved over splits and dividends, by `rows` of `factors`, else asked for.
 
         An event counts for the bars before it ("forward") or from it on ("backward"), the nearest first. How factors
         are meant to be chained is not documented, so one bar is compared with the service's own adjusted one.
@@ -429,7 +451,7 @@ class TickDBClient:
         import polars as pl
 
         forward, half = adjust == "forward", timedelta(hours=12)
-        rows = self.factors(symbol)
+        rows = self.factors(symbol) if rows is None else rows
         found = [row for row in rows if row.get("adjust", adjust) == adjust]
         if not rows:
             return bars

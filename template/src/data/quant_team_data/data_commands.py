@@ -36,16 +36,24 @@ def data() -> None:
 @click.option("--interval", default="1d", show_default=True, help="Bar length such as 1h; 1m is a minute, 1M a month.")
 @click.option("--start", metavar="DAY", help="First day; DEFAULT_BACKTEST_START unless given.")
 @click.option("--end", metavar="DAY", help="Last day, included; DEFAULT_BACKTEST_END unless given.")
+@click.option("--factors", type=click.Choice(["forward", "backward"]), help="Get the adjustment factors, too.")
 @click.option("--offline", is_flag=True, help="Ask nobody: show what is here, or say what is missing.")
 @click.option("--refresh", is_flag=True, help="Ask for all of it again.")
 def fetch(
-    symbols: tuple[str, ...], interval: str, start: str | None, end: str | None, offline: bool, refresh: bool
+    symbols: tuple[str, ...],
+    interval: str,
+    start: str | None,
+    end: str | None,
+    factors: str | None,
+    offline: bool,
+    refresh: bool,
 ) -> None:
     from quant_team_data import data_client
 
     first, last = start or settings.get("DEFAULT_BACKTEST_START"), end or settings.get("DEFAULT_BACKTEST_END")
     names, source = _split(symbols), data_client.source()
-    found = data_client.fetch_many(names, interval, first or "", last or "", offline=offline, refresh=refresh)
+    options = {"adjust": factors or "none", "offline": offline, "refresh": refresh}
+    found = data_client.fetch_many(names, interval, first or "", last or "", **options)
     rows = [(symbol, interval, source, *_extent(bars)) for symbol, bars in found.data.items()]
     _table(("symbol", "interval", "source", "bars", "first (UTC)", "last"), rows)
     for error in found.errors.values():
@@ -120,7 +128,7 @@ def _gaps() -> None:
     """Print what is missing in the cache where it is proven, against the calendars."""
     from quant_team_data import cache, limits, markets
 
-    rows, wanted = [], cache.stored_series()
+    rows, wanted = [], [series for series in cache.stored_series() if series.type != cache.FACTORS]
     with limits.progress("gaps", len(wanted)) as advance:
         for series in wanted:
             stored = cache.load(series)
