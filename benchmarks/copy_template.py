@@ -40,15 +40,20 @@ def five_files(template: Path, target: Path) -> Path:
     return target
 
 
+def whole_and_five(folder: Path) -> tuple[Path, Path]:
+    """Return this template and the one with five files; nobody's settings of Copier count."""
+    (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
+    os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
+    (folder / "whole").mkdir()
+    whole = snapshot(folder / "whole")
+    return whole, five_files(whole, folder / "five")
+
+
 def main() -> int:
     """Measure, print both tables, and return 1 if a limit is exceeded."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
-        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
-        (folder / "whole").mkdir()
-        whole = snapshot(folder / "whole")
-        five = five_files(whole, folder / "five")
+        whole, five = whole_and_five(folder)
         copier: list[str | Path] = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
         copies = interleave(
             {

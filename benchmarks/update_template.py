@@ -9,7 +9,6 @@ team of 30 against a team of 3.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -19,9 +18,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.copy_template import five_files
+from benchmarks.copy_template import whole_and_five
 from benchmarks.measure import Variant, interleave, report, run
-from tests.conftest import snapshot
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 9
 
@@ -55,11 +53,7 @@ def main() -> int:
     """Measure, print both tables, and return 1 if a limit is exceeded."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
-        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
-        (folder / "whole").mkdir()
-        whole = snapshot(folder / "whole")
-        five = five_files(whole, folder / "five")
+        whole, five = whole_and_five(folder)
         figures = interleave(
             {
                 "five files, 3 members": variant(folder, "five3", five, 3),
