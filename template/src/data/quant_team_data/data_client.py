@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
@@ -414,7 +415,7 @@ class TickDBClient:
                     unknown += [(low, times[0]), (times[-1] + 1, high)]
                 advance(times[end - 1] - times[begin] if begin < end else high - low)
         pages.sort()
-        whole = [[value for page in pages for value in page[number]] for number in range(len(COLUMNS))]
+        whole = [list(chain.from_iterable(page[number] for page in pages)) for number in range(len(COLUMNS))]
         return _frame(whole if include_open else self._closed(whole, interval))
 
     def frames(self, symbols: Iterable[str], interval: str, start: datetime, stop: datetime) -> Result[pl.DataFrame]:
@@ -871,7 +872,15 @@ def _columns(response: Any, symbol: str) -> Columns:
         answer = None
     if answer and answer.code in (0, "0") and response.status_code == 200:
         klines = answer.data.klines if answer.data else []
-        columns = [list(map(operator.attrgetter(name), klines)) for name in COLUMNS]
+        # Attributes by name: half the time of attrgetter.
+        columns: Columns = [
+            [bar.time for bar in klines],
+            [bar.open for bar in klines],
+            [bar.high for bar in klines],
+            [bar.low for bar in klines],
+            [bar.close for bar in klines],
+            [bar.volume for bar in klines],
+        ]
         times, _, high, low, *_ = columns
         ordered = all(map(operator.lt, times, times[1:]))
         if ordered and all(map(operator.ge, high, low)) and math.isfinite(sum(map(sum, columns))):
