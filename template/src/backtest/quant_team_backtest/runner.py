@@ -24,6 +24,7 @@ import numpy as np
 from quant_team_backtest import results
 from quant_team_backtest.engine import Assumptions, Backtest, Bars, EngineError, backtest
 from quant_team_backtest.metrics import Metrics, measure
+from quant_team_data import SYNTHETIC
 from quant_team_utils import git, roster, settings
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 RESULTS = "results"
 ENVIRONMENTS = "config/environments"
 MARGIN = 31  # days without bars at either end of a range that need no word: holidays, the length of a month
-SYNTHETIC = "SYNTHETIC prices of the sandbox, not a market"
 
 
 class RunError(QuantError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quant_team_data import SYNTHETIC
 from quant_team_utils import settings
 from quant_team_utils.errors import QuantError
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from quant_team_data.lock import Line
 
-SYNTHETIC = "SYNTHETIC prices of the sandbox, not a market"
 FIELDS = ("symbol", "interval", "source", "month", "bars")
 
 
