@@ -2,9 +2,10 @@
 
     python release.py 1.2.0
 
-Every release stays in `tests/releases.bundle`, a git bundle with one commit and tag per release that holds only what
-Copier reads of it (`copier.yml`, `template/`, `hooks/`). The tests update teams from each of them, so they need no tags
-and no history of this repository. The command appends to the bundle, commits it, and then tags that commit.
+Every release stays in `tests/releases.bundle`, a git bundle with one commit and tag per release
+that holds only what Copier reads of it (`copier.yml`, `template/`, `hooks/`). The tests update
+teams from each of them, so they need no tags and no history of this repository. The command
+appends to the bundle, commits it, and then tags that commit.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class ReleaseError(Exception):
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return its output; a failure raises with what git said."""
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", check=False)
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise ReleaseError(f"`git {' '.join(arguments)}` failed: {done.stderr.strip()}")
     return done.stdout.strip()
@@ -63,13 +66,23 @@ def add_release(history: Path, source: Path, version: str) -> None:
         else:
             shutil.copy2(source / part, target)
     git(history, "add", "--all", "--force")
-    git(history, "commit", "--quiet", "--allow-empty", "--no-verify", "-m", f"feat: release {version}")
+    git(
+        history,
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--no-verify",
+        "-m",
+        f"feat: release {version}",
+    )
     git(history, "tag", version)
 
 
 def changelog_entry(text: str, version: str) -> str:
     """Return what CHANGELOG.md says of a version, or nothing."""
-    found = re.search(rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^## {re.escape(version)}(?: [^\n]*)?\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+    )
     return found[1].strip() if found else ""
 
 
@@ -79,16 +92,22 @@ def check(root: Path, version: str) -> None:
         if str(Version(version)) != version:
             raise InvalidVersion(version)
     except InvalidVersion:
-        raise ReleaseError(f"{version} is no version in the form of PEP 440, such as 1.2.0.") from None
+        raise ReleaseError(
+            f"{version} is no version in the form of PEP 440, such as 1.2.0."
+        ) from None
     if git(root, "status", "--porcelain"):
         raise ReleaseError("The work tree is not clean: commit first.")
     if git(root, "tag", "--list", version):
         raise ReleaseError(f"The tag {version} is there already.")
     entry = changelog_entry((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not entry:
-        raise ReleaseError(f"CHANGELOG.md has no entry `## {version}`: say what a team gets and what it must do.")
+        raise ReleaseError(
+            f"CHANGELOG.md has no entry `## {version}`: say what a team gets and what it must do."
+        )
     if "To do:" not in entry:
-        raise ReleaseError(f"The entry {version} of CHANGELOG.md has no line `To do: ...`: say what a team must do.")
+        raise ReleaseError(
+            f"The entry {version} of CHANGELOG.md has no line `To do: ...`: say what a team must do."
+        )
 
 
 def release(root: Path, version: str) -> None:
@@ -97,7 +116,9 @@ def release(root: Path, version: str) -> None:
     bundle = root / BUNDLE.relative_to(ROOT)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        archive = subprocess.run(["git", "archive", "HEAD", *PARTS], cwd=root, capture_output=True, check=True).stdout
+        archive = subprocess.run(
+            ["git", "archive", "HEAD", *PARTS], cwd=root, capture_output=True, check=True
+        ).stdout
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(folder / "source", filter="data")
         history = open_history(bundle, folder / "history")
@@ -122,7 +143,9 @@ def main(arguments: list[str]) -> int:
     except ReleaseError as error:
         print(f"release: {error}", file=sys.stderr)
         return 1
-    print(f"{arguments[0]} is committed and tagged. Publish it: git push origin main {arguments[0]}")
+    print(
+        f"{arguments[0]} is committed and tagged. Publish it: git push origin main {arguments[0]}"
+    )
     return 0
 
 

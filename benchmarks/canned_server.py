@@ -1,8 +1,10 @@
-"""A TickDB that only knows how to wait: canned bytes of 5,000 minute bars for any symbol, after a fixed delay.
+"""A TickDB that only knows how to wait: canned bytes of 5,000 minute bars for any symbol, after a
+fixed delay.
 
     python benchmarks/canned_server.py PORT [DELAY_MS]
 
-It runs in a process of its own, so that the client's CPU is the client's. It is no sandbox: no errors, no sessions.
+It runs in a process of its own, so that the client's CPU is the client's. It is no sandbox: no
+errors, no sessions.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def body(symbol: str, first: int, last: int) -> bytes:
     klines = [bar(index) for index in range(first, last)]
     data = {"symbol": symbol, "type": "stock", "interval": "1m", "klines": klines}
     text = json.dumps({"code": 0, "message": "success", "data": data}).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
+    )
     return head.encode() + text
 
 

@@ -1,9 +1,11 @@
-"""What a commit costs with the commit-message hook: directly, through runners, beside its peers, and when refused.
+"""What a commit costs with the commit-message hook: directly, through runners, beside its peers,
+and when refused.
 
     python benchmarks/commit_hook.py [ROUNDS]
 
-Every row is one `git commit`, with the CPU of git and of all that it starts. The peers check Conventional Commits, so
-`feat: ...` passes and `nonsense` fails everywhere; they run as installed programs, which spares them their environment.
+Every row is one `git commit`, with the CPU of git and of all that it starts. The peers check
+Conventional Commits, so `feat: ...` passes and `nonsense` fails everywhere; they run as installed
+programs, which spares them their environment.
 """
 
 from __future__ import annotations
@@ -22,7 +24,13 @@ from benchmarks.measure import interleave, report, run
 from tests.conftest import ROOT, git, snapshot
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-PACKAGES = ["pre-commit==4.7.0", "prek==0.5.11", "conventional-pre-commit==4.4.0", "commitizen==4.19.3", "ruff"]
+PACKAGES = [
+    "pre-commit==4.7.0",
+    "prek==0.5.11",
+    "conventional-pre-commit==4.4.0",
+    "commitizen==4.19.3",
+    "ruff",
+]
 GOOD = "feat: add replay engine"
 LOCAL = (
     "  - repo: local\n    hooks:\n      - {{id: x, name: x, entry: '{}', language: system, stages: [commit-msg], "
@@ -35,7 +43,9 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "gitconfig").write_text("[user]\n\tname = Bench\n\temail = bench@users.noreply.invalid\n")
+        (folder / "gitconfig").write_text(
+            "[user]\n\tname = Bench\n\temail = bench@users.noreply.invalid\n"
+        )
         os.environ.update(
             GIT_CONFIG_GLOBAL=str(folder / "gitconfig"),
             GIT_CONFIG_NOSYSTEM="1",
@@ -123,17 +133,31 @@ def main() -> int:
     """Measure, print the tables, and return 1 if a limit is exceeded."""
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
-        ours = [ROOT / "hooks" / name for name in ("commit-msg", "commit_message.py", "commit-types")]
-        team = [*ours, *(ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py"))]
-        peers = {"conventional-pre-commit": "conventional-pre-commit", "commitizen": "cz check --commit-msg-file"}
+        ours = [
+            ROOT / "hooks" / name for name in ("commit-msg", "commit_message.py", "commit-types")
+        ]
+        team = [
+            *ours,
+            *(ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py")),
+        ]
+        peers = {
+            "conventional-pre-commit": "conventional-pre-commit",
+            "commitizen": "cz check --commit-msg-file",
+        }
 
         bare = bench.repository("no hooks")
         alone = bench.directly("commit-msg", *ours)
         whole = bench.directly("commit-msg + pre-commit", *team)
         direct = {name: bench.directly(name, command=command) for name, command in peers.items()}
-        floor = {runner: bench.through(runner, f"{runner}, nothing", "true") for runner in ("pre-commit", "prek")}
+        floor = {
+            runner: bench.through(runner, f"{runner}, nothing", "true")
+            for runner in ("pre-commit", "prek")
+        }
         hook = {runner: bench.through(runner, f"{runner}, commit-msg") for runner in floor}
-        run_by = {f"pre-commit, {name}": bench.through("pre-commit", f"r-{name}", peers[name]) for name in peers}
+        run_by = {
+            f"pre-commit, {name}": bench.through("pre-commit", f"r-{name}", peers[name])
+            for name in peers
+        }
 
         figures = interleave(
             {
@@ -163,8 +187,16 @@ def main() -> int:
             shutil.copytree(ROOT / "template" / "hooks", repository / "hooks")
             git(repository, "add", "--all")
             git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
-        files = {"no hooks": with_a_file(bare), "commit-msg and hooks/pre-commit, through prek": with_a_file(whole)}
-        report("A commit with one new Python file, `git add` included", interleave(files, ROUNDS), "no hooks", {})
+        files = {
+            "no hooks": with_a_file(bare),
+            "commit-msg and hooks/pre-commit, through prek": with_a_file(whole),
+        }
+        report(
+            "A commit with one new Python file, `git add` included",
+            interleave(files, ROUNDS),
+            "no hooks",
+            {},
+        )
         return 0 if kept else 1
 
 
@@ -172,4 +204,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as error:
-        sys.exit(f"{error}\n{error.stdout.decode(errors='replace')}{error.stderr.decode(errors='replace')}")
+        sys.exit(
+            f"{error}\n{error.stdout.decode(errors='replace')}{error.stderr.decode(errors='replace')}"
+        )

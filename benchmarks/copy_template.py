@@ -1,7 +1,7 @@
 """What a copy and a command cost.
 
-`copier copy` of this template against the same questions and roster with five of its files; `quant --help` against the
-import of its command-line library.
+`copier copy` of this template against the same questions and roster with five of its files; `quant
+--help` against the import of its command-line library.
 
     python benchmarks/copy_template.py [ROUNDS]
 """
@@ -66,7 +66,17 @@ def main() -> int:
 
         team = folder / "b0"
         python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-        run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=team)
+        run(
+            sys.executable,
+            "-m",
+            "uv",
+            "venv",
+            "--quiet",
+            "--python",
+            sys.executable,
+            folder / "venv",
+            cwd=team,
+        )
         install: list[str | Path] = [
             sys.executable,
             "-m",
@@ -87,7 +97,11 @@ def main() -> int:
             },
             max(ROUNDS, 21),
         )
-        return 0 if report("quant --help", helps, "import click", {"quant --help": 1.5}) and kept else 1
+        return (
+            0
+            if report("quant --help", helps, "import click", {"quant --help": 1.5}) and kept
+            else 1
+        )
 
 
 if __name__ == "__main__":

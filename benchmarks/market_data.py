@@ -1,6 +1,8 @@
-"""What market data costs: many symbols over the network, decoding, and reading again from the cache.
+"""What market data costs: many symbols over the network, decoding, and reading again from the
+cache.
 
-    python benchmarks/market_data.py [PART ...]     the parts are network, plan, decode, cache; all unless named
+    python benchmarks/market_data.py [PART ...]     the parts are network, plan, decode, cache; all
+    unless named
 
 It makes an environment with the team's pins, and runs itself in it, on the client of `template/`.
 """
@@ -37,7 +39,9 @@ STOP = FIRST + BARS * MINUTE
 PARTS = ("network", "plan", "decode", "cache")
 
 
-def table(title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]) -> bool:
+def table(
+    title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]
+) -> bool:
     """Print seconds and their ratio to a base row; return whether every ratio is at least or at most its limit."""
     print(f"\n{title}\n\n| variant | s | x {base} | limit |\n|---|---|---|---|")
     kept = True
@@ -49,7 +53,9 @@ def table(title: str, rows: dict[str, float], base: str, limits: dict[str, tuple
     return kept
 
 
-def median(action: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter) -> float:
+def median(
+    action: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Return the median seconds of an action."""
     seconds = []
     for _ in range(rounds):
@@ -135,7 +141,9 @@ def network() -> bool:
             "shared client, limiter off": median(lambda: client(port, "unlimited"), 3),
         }
     title = f"{len(SYMBOLS)} symbols x {BARS // PAGE} pages at {DELAY} ms (wall, medians)"
-    kept = table(title, rows, "16 connections, bytes only", {"shared client, limiter off": ("<=", 1.6)})
+    kept = table(
+        title, rows, "16 connections, bytes only", {"shared client, limiter off": ("<=", 1.6)}
+    )
     gain = rows["the article's client"] / rows["shared client, limiter off"]
     print(f"\nThe shared client is {gain:.1f} times the article's (limit >= 11).")
     return kept and gain >= 11
@@ -155,7 +163,11 @@ def decode() -> bool:
     import pandas as pd
     from quant_team_data import data_client
 
-    bodies = [canned_server.body(s, n, n + PAGE).partition(b"\r\n\r\n")[2] for s in ["A"] for n in range(0, BARS, PAGE)]
+    bodies = [
+        canned_server.body(s, n, n + PAGE).partition(b"\r\n\r\n")[2]
+        for s in ["A"]
+        for n in range(0, BARS, PAGE)
+    ]
     bodies *= 1_000_000 // BARS
 
     class Response:
@@ -167,8 +179,14 @@ def decode() -> bool:
     def ours() -> None:
         count = 0
         for start in range(0, len(bodies), BARS // PAGE):  # a series has five pages
-            pages = [data_client._columns(Response(body), "A") for body in bodies[start : start + BARS // PAGE]]
-            whole = [list(chain.from_iterable(page[n] for page in pages)) for n in range(len(data_client.COLUMNS))]
+            pages = [
+                data_client._columns(Response(body), "A")
+                for body in bodies[start : start + BARS // PAGE]
+            ]
+            whole = [
+                list(chain.from_iterable(page[n] for page in pages))
+                for n in range(len(data_client.COLUMNS))
+            ]
             count += len(data_client._frame(whole))
         assert count == 1_000_000
 
@@ -194,7 +212,9 @@ def decode() -> bool:
         "json, to pandas, all at once": median(at_once, 3, time.process_time),
     }
     limits = {"json, to pandas, page by page": (">=", 7.0)}
-    return table("1,000,000 bars decoded (CPU, medians)", rows, "client, validated, to polars", limits)
+    return table(
+        "1,000,000 bars decoded (CPU, medians)", rows, "client, validated, to polars", limits
+    )
 
 
 def cache() -> bool:
@@ -205,13 +225,23 @@ def cache() -> bool:
     times = pl.Series("time", range(FIRST, STOP, MINUTE)).cast(pl.Datetime("ms", "UTC"))
     price = pl.Series([100 + number % 977 / 10 for number in range(BARS)])
     frame = pl.DataFrame(
-        {"time": times, "open": price, "high": price + 0.5, "low": price - 0.5, "close": price + 0.1, "volume": price}
+        {
+            "time": times,
+            "open": price,
+            "high": price + 0.5,
+            "low": price - 0.5,
+            "close": price + 0.1,
+            "volume": price,
+        }
     )
     series = [cache.Series("import:bench", "stock", symbol, "1m") for symbol in SYMBOLS]
     start, stop = (datetime.fromtimestamp(moment / 1000, UTC) for moment in (FIRST, STOP))
     for one in series:
         cache.read_through(
-            one, start, stop, lambda first, last: frame.filter(pl.col("time").is_between(first, last, "left"))
+            one,
+            start,
+            stop,
+            lambda first, last: frame.filter(pl.col("time").is_between(first, last, "left")),
         )
     files = sorted((Path(os.environ["QUANT_ROOT"]) / "data").rglob("*.parquet"))
     assert len(files) == len(SYMBOLS)
@@ -233,7 +263,12 @@ def cache() -> bool:
         rounds["cache, warm"].append(median(ours, 1))
     rows = {name: statistics.median(seconds) for name, seconds in rounds.items()}
     limits = {"cache, warm": ("<=", 1.5)}
-    return table("1,000,000 bars in 200 series, read again (wall, medians)", rows, "polars.read_parquet", limits)
+    return table(
+        "1,000,000 bars in 200 series, read again (wall, medians)",
+        rows,
+        "polars.read_parquet",
+        limits,
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -248,8 +283,14 @@ def main(arguments: list[str]) -> int:
         (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
         python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
         uv = [sys.executable, "-m", "uv"]
-        subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True)
-        pins = [line for line in (ROOT / "template" / "requirements.txt").read_text().splitlines() if "==" in line]
+        subprocess.run(
+            [*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True
+        )
+        pins = [
+            line
+            for line in (ROOT / "template" / "requirements.txt").read_text().splitlines()
+            if "==" in line
+        ]
         (folder / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
         install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
         subprocess.run([*install, "-r", str(folder / "pins.txt"), "requests"], check=True)
@@ -261,7 +302,9 @@ def main(arguments: list[str]) -> int:
             "HOME": str(folder / "home"),
             "PYTHONPATH": os.pathsep.join([*rooms, str(ROOT / "template")]),
         }
-        return subprocess.run([str(python), __file__, *parts], env=environment, check=False).returncode
+        return subprocess.run(
+            [str(python), __file__, *parts], env=environment, check=False
+        ).returncode
 
 
 if __name__ == "__main__":

@@ -22,7 +22,11 @@ def cpu_of_children() -> float:
 def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> None:
     """Run a command to its end, silently; a failure raises."""
     subprocess.run(
-        [str(word) for word in command], cwd=cwd, env={**os.environ, **(env or {})}, check=True, capture_output=True
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        check=True,
+        capture_output=True,
     )
 
 
@@ -40,7 +44,9 @@ def interleave(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[f
     return figures
 
 
-def report(title: str, figures: Mapping[str, Sequence[float]], base: str, limits: Mapping[str, float]) -> bool:
+def report(
+    title: str, figures: Mapping[str, Sequence[float]], base: str, limits: Mapping[str, float]
+) -> bool:
     """Print medians and their ratio to the base variant; return whether every ratio keeps its limit."""
     print(f"\n{title} (median CPU of {len(figures[base])} interleaved rounds)\n")
     print("| variant | CPU ms | ratio | limit |\n|---|---|---|---|")

@@ -1,7 +1,7 @@
 """What a change of the team costs.
 
-`copier update` with one more member: this template against the same questions and roster with five of its files, and a
-team of 30 against a team of 3.
+`copier update` with one more member: this template against the same questions and roster with five
+of its files, and a team of 30 against a team of 3.
 
     python benchmarks/update_template.py [ROUNDS]
 """
@@ -26,7 +26,10 @@ ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 9
 
 def team(size: int) -> list[dict[str, Any]]:
     """Return a roster of so many researchers, the first of them senior."""
-    return [{"name": f"M{i}", "handle": f"m{i}", "role": "researcher", "senior": i == 0} for i in range(size)]
+    return [
+        {"name": f"M{i}", "handle": f"m{i}", "role": "researcher", "senior": i == 0}
+        for i in range(size)
+    ]
 
 
 def variant(folder: Path, name: str, template: Path, size: int) -> Variant:
@@ -35,14 +38,24 @@ def variant(folder: Path, name: str, template: Path, size: int) -> Variant:
     copier = [sys.executable, "-m", "copier"]
     data.write_text(json.dumps({"team": team(size)}), encoding="utf-8")
     run(*copier, "copy", "--quiet", "--defaults", "--data-file", data, template, base, cwd=folder)
-    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "feat: start"]):
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["commit", "--quiet", "-m", "feat: start"],
+    ):
         run("git", *command, cwd=base)
     data.write_text(json.dumps({"team": team(size + 1)}), encoding="utf-8")
 
     def one_more(number: int) -> None:
         project = folder / f"{name}-{number}"
         shutil.copytree(base, project, symlinks=True)
-        update = ["update", "--quiet", "--skip-answered", "--vcs-ref=:current:", f"--data-file={data}"]
+        update = [
+            "update",
+            "--quiet",
+            "--skip-answered",
+            "--vcs-ref=:current:",
+            f"--data-file={data}",
+        ]
         run(*copier, *update, cwd=project)
         shutil.rmtree(project)
 
@@ -66,7 +79,11 @@ def main() -> int:
         kept = report("copier update, one member more", figures, "five files, 3 members", limits)
         figures.pop("five files, 3 members")
         growth = {"whole template, 30 members": 1.5}
-        return 0 if report("growth of the team", figures, "whole template, 3 members", growth) and kept else 1
+        return (
+            0
+            if report("growth of the team", figures, "whole template, 3 members", growth) and kept
+            else 1
+        )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""Judge commit messages: `<type>: <short description>`, then an empty line and a body if one is wanted.
+"""Judge commit messages: `<type>: <short description>`, then an empty line and a body if one is
+wanted.
 
-    commit_message.py [--allow-scopes] FILE           a message file, as git gives it to a commit-msg hook
-    commit_message.py [--allow-scopes] --range A..B   the commits of a branch, without its merges, in CI
-    commit_message.py [--allow-scopes] --title TEXT   a pull request's title, in CI
+    commit_message.py [--allow-scopes] FILE           a message file, as git gives it to a
+    commit-msg hook commit_message.py [--allow-scopes] --range A..B   the commits of a branch,
+    without its merges, in CI commit_message.py [--allow-scopes] --title TEXT   a pull request's
+    title, in CI
 
-The types stand in `commit-types`. `--allow-scopes` accepts `feat(loader): x` and `feat!: x` as well. The exit code
-is 1 for a refusal. A message file is judged as git will record it; what is refused is kept beside the file.
+The types stand in `commit-types`. `--allow-scopes` accepts `feat(loader): x` and `feat!: x` as
+well. The exit code is 1 for a refusal. A message file is judged as git will record it; what is
+refused is kept beside the file.
 
-`commit-msg` calls this for every message that is not plainly good, so only a refusal imports more than `os` and `sys`.
+`commit-msg` calls this for every message that is not plainly good, so only a refusal imports more
+than `os` and `sys`.
 """
 
 # ruff: noqa: PTH100, PTH110, PTH118, PTH120, PTH123
@@ -52,7 +56,9 @@ JOINERS = "\u200c\u200d"  # invisible, but parts of emoji and of Persian words
 class Cleanup:
     """How git will clean a message file: which prefix marks a comment, and whether comments and a diff go."""
 
-    def __init__(self, prefix: bytes = b"#", comments_go: bool = False, diff_goes: bool = False) -> None:
+    def __init__(
+        self, prefix: bytes = b"#", comments_go: bool = False, diff_goes: bool = False
+    ) -> None:
         self.prefix = prefix
         self.comments_go = comments_go
         self.diff_goes = diff_goes
@@ -139,12 +145,18 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
         "--",
     )
     if code:
-        say(f"commit-msg: git does not know the range {shown(revisions)}: fetch both ends of it, with their history.")
+        say(
+            f"commit-msg: git does not know the range {shown(revisions)}: fetch both ends of it, with their history."
+        )
         return 1
     commits = [entry.split(b"\n", 2) for entry in output.split(b"\0") if entry]
     refused = 0
     for name, author, message in commits:
-        fault = None if author.endswith(b"[bot]") else judge(message, AS_IT_IS, types, scopes, final=True)
+        fault = (
+            None
+            if author.endswith(b"[bot]")
+            else judge(message, AS_IT_IS, types, scopes, final=True)
+        )
         if fault:
             refused += 1
             subject = decoded(next(AS_IT_IS.lines(message), b""))
@@ -153,7 +165,9 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
                 say(f"  write:  {suggestion(subject, types)}")
     if refused:
         base = revisions.partition("..")[0]
-        say(f"{refused} of {len(commits)} messages refused: `git rebase -i {shown(base)}` and reword them.")
+        say(
+            f"{refused} of {len(commits)} messages refused: `git rebase -i {shown(base)}` and reword them."
+        )
         return 1
     print(f"{len(commits)} commit messages follow the convention.")
     return 0
@@ -166,12 +180,18 @@ def check_title(title: str, types: dict[str, str], scopes: bool = False) -> int:
         message = message[len("Draft: ") :]
     fault = judge(message, AS_IT_IS, types, scopes, final=True)
     if fault:
-        say(f"title: {fault}.\n  write:  {suggestion(decoded(message), types)}\n  types:  {listed(types)}")
+        say(
+            f"title: {fault}.\n  write:  {suggestion(decoded(message), types)}\n  types:  {listed(types)}"
+        )
     return int(bool(fault))
 
 
 def judge(
-    message: bytes, cleanup: Cleanup, types: dict[str, str], scopes: bool = False, final: bool = False
+    message: bytes,
+    cleanup: Cleanup,
+    types: dict[str, str],
+    scopes: bool = False,
+    final: bool = False,
 ) -> str | None:
     """Return what is wrong with a message, without a full stop, or None.
 
@@ -199,7 +219,9 @@ def judge_subject(subject: str, types: dict[str, str], scopes: bool) -> str | No
     if kind not in types or not colon:
         return judge_label(subject, label, colon, types)
     if extra and not (scopes and extra[:2] != "()"):
-        return f"{quoted(extra)} is not part of the convention: the type stands alone before the colon"
+        return (
+            f"{quoted(extra)} is not part of the convention: the type stands alone before the colon"
+        )
     if description and description[0] != " ":
         if description[0].isspace() or not description[0].isprintable():
             import unicodedata
@@ -246,7 +268,9 @@ def written_by_git(subject: str) -> bool:
     if subject.startswith(tuple(f"Merge {what} '" for what in MERGED)):
         return "'" in subject.partition("'")[2]
     pull = "Merge pull request #"
-    return (subject.startswith(pull) and subject[len(pull) :][:1].isdigit()) or subject.startswith(AUTOSQUASH)
+    return (subject.startswith(pull) and subject[len(pull) :][:1].isdigit()) or subject.startswith(
+        AUTOSQUASH
+    )
 
 
 def says_something(text: str) -> bool:
@@ -255,12 +279,15 @@ def says_something(text: str) -> bool:
         return True
     import unicodedata
 
-    return any(unicodedata.category(character)[0] == "S" for character in text if character > "\x7f")
+    return any(
+        unicodedata.category(character)[0] == "S" for character in text if character > "\x7f"
+    )
 
 
 def how_git_cleans(message: bytes) -> Cleanup:
     """Find out what git will do to a message file: from its own hint in the file, else from its configuration."""
-    # Git sets the editor to `:` for its hooks when none ran; then a line that begins with # is content.
+    # Git sets the editor to `:` for its hooks when none ran; then a line that begins with # is
+    # content.
     edited = os.environ.get("GIT_EDITOR") != ":"
     if edited:
         for will, go in ((b"' will be ignored", True), (b"' will be kept", False)):
@@ -271,12 +298,18 @@ def how_git_cleans(message: bytes) -> Cleanup:
     _, output = git("config", "--get-regexp", r"^(core\.comment(char|string)|commit\.cleanup)$")
     asked = dict(line.partition(b" ")[::2] for line in output.splitlines())
     # Of the two names of the comment prefix, git obeys the one that it reads last.
-    prefixes = [line.partition(b" ")[2] for line in output.splitlines() if line.startswith(b"core.comment")]
+    prefixes = [
+        line.partition(b" ")[2] for line in output.splitlines() if line.startswith(b"core.comment")
+    ]
     prefix = prefixes[-1] if prefixes else b"#"
     if prefix == b"auto":
         prefix = prefix_in(message)
     mode = asked.get(b"commit.cleanup", b"default")
-    return Cleanup(prefix or b"#", comments_go=mode == b"strip" or (edited and mode == b"default"), diff_goes=edited)
+    return Cleanup(
+        prefix or b"#",
+        comments_go=mode == b"strip" or (edited and mode == b"default"),
+        diff_goes=edited,
+    )
 
 
 def prefix_in(message: bytes) -> bytes:
@@ -312,7 +345,9 @@ def refusal(fault: str, message: bytes, cleanup: Cleanup, types: dict[str, str],
         with open(kept, "wb") as file:
             file.write(typed(message, cleanup))
     except OSError as error:
-        return "\n".join([*text, f"  kept:   nowhere, {shown(kept)} cannot be written: {error.strerror}"])
+        return "\n".join(
+            [*text, f"  kept:   nowhere, {shown(kept)} cannot be written: {error.strerror}"]
+        )
     return "\n".join([*text, f"  kept:   {shown(kept)}", f"  again:  {retry(folder, kept)}"])
 
 
@@ -339,7 +374,8 @@ def retry(folder: str, kept: str) -> str:
             step = file.read().rstrip().rpartition(b"\n")[2].split()[:1]
     except OSError:
         step = []
-    # A reword is amended; after a conflict git's draft is there, and the commit is not: amending would hit another one.
+    # A reword is amended; after a conflict git's draft is there, and the commit is not: amending
+    # would hit another one.
     if step in ([b"reword"], [b"r"]) and not in_progress(folder, "MERGE_MSG", "CHERRY_PICK_HEAD"):
         return f"git commit --amend -e -F {kept}   (then git rebase --continue)"
     return f"git commit -e -F {kept}   (with --amend, if you were amending)"
@@ -349,14 +385,17 @@ def suggestion(subject: str, types: dict[str, str]) -> str:
     """Return a subject as it should be, ready to paste; where it says nothing, the form of one."""
     import re
 
-    text = "".join(letter if letter.isprintable() or letter in JOINERS else " " for letter in subject)
+    text = "".join(
+        letter if letter.isprintable() or letter in JOINERS else " " for letter in subject
+    )
     text = " ".join(text.split())
     if text[:1] in ("'", '"', "`"):
         text = text.strip("'\"` ")
     while text.lower().startswith(AUTOSQUASH):
         text = text.partition(" ")[2]
     label = re.match(
-        r"[\[({<]?([^\W\d_]{2,})\s*(?:\(([^()]*)\)?)?\s*!?\s*(?:[\])}>]\s*:?|[:;/=]|-\s|,[^\s:]*:)\s*(.*)", text
+        r"[\[({<]?([^\W\d_]{2,})\s*(?:\(([^()]*)\)?)?\s*!?\s*(?:[\])}>]\s*:?|[:;/=]|-\s|,[^\s:]*:)\s*(.*)",
+        text,
     )
     kind, description = None, text.lstrip(":-. ")
     if label:

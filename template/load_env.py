@@ -1,7 +1,7 @@
 """Load the project's `.env` into the process environment, for scripts and notebooks.
 
-`from load_env import *` at the top of a script is enough. The environment that is already set wins. The shared
-client needs no such line: it reads `.env` by itself.
+`from load_env import *` at the top of a script is enough. The environment that is already set
+wins. The shared client needs no such line: it reads `.env` by itself.
 """
 
 import os

@@ -39,11 +39,15 @@ def plain_settings() -> None:
         COPIER_SETTINGS_PATH=str(folder / "copier.yml"),
     )
     for name in list(os.environ):
-        if name.startswith(("TICKDB_", "QUANT_", "DEFAULT_BACKTEST_", "SECRETS_")) or name in ("GIT_DIR", "PYTHONPATH"):
+        if name.startswith(("TICKDB_", "QUANT_", "DEFAULT_BACKTEST_", "SECRETS_")) or name in (
+            "GIT_DIR",
+            "PYTHONPATH",
+        ):
             del os.environ[name]
 
 
-# At import: the library with which Copier calls git copies the environment once, when Copier is imported.
+# At import: the library with which Copier calls git copies the environment once, when Copier is
+# imported.
 plain_settings()
 
 
@@ -61,7 +65,9 @@ def run(
         check=False,
     )
     if check and done.returncode:
-        pytest.fail(f"{command} in {cwd} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        pytest.fail(
+            f"{command} in {cwd} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
     return done
 
 
@@ -93,7 +99,9 @@ def copy_template(template: Path, target: Path, data: Mapping[str, Any] | None =
     """Copy the template as a stranger would: no trust, messages on, default answers but for `data`."""
     import copier
 
-    copier.run_copy(str(template), target, data=dict(data or {}), defaults=True, unsafe=False, quiet=False)
+    copier.run_copy(
+        str(template), target, data=dict(data or {}), defaults=True, unsafe=False, quiet=False
+    )
     return target
 
 
@@ -114,21 +122,53 @@ def default_team(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 class TeamEnvironment:
-    """A virtual environment with the pins of a rendered repository; `quant` comes from the repository asked for.
+    """A virtual environment with the pins of a rendered repository; `quant` comes from the
+    repository asked for.
 
-    One environment serves every repository of a run: the packages are the same, and PYTHONPATH puts the source roots
-    of the repository in question before those of the one that was installed.
+    One environment serves every repository of a run: the packages are the same, and PYTHONPATH
+    puts the source roots of the repository in question before those of the one that was installed.
     """
 
     def __init__(self, folder: Path, repository: Path) -> None:
         self.bin = folder / BIN
-        run(sys.executable, "-m", "uv", "venv", "--quiet", "--python", sys.executable, folder, cwd=repository)
-        pins: list[str | Path] = ["-r", "requirements.txt", "-e", ".[notebook]", "-c", ROOT / "requirements.txt"]
-        run(sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", folder, *pins, cwd=repository)
+        run(
+            sys.executable,
+            "-m",
+            "uv",
+            "venv",
+            "--quiet",
+            "--python",
+            sys.executable,
+            folder,
+            cwd=repository,
+        )
+        pins: list[str | Path] = [
+            "-r",
+            "requirements.txt",
+            "-e",
+            ".[notebook]",
+            "-c",
+            ROOT / "requirements.txt",
+        ]
+        run(
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            folder,
+            *pins,
+            cwd=repository,
+        )
 
     def environment(self, repository: Path) -> dict[str, str]:
         """Return the variables that make this environment the active one, for one repository."""
-        roots = [str(repository / "src" / name) for name in ("data", "features", "strategies", "backtest", "utils")]
+        roots = [
+            str(repository / "src" / name)
+            for name in ("data", "features", "strategies", "backtest", "utils")
+        ]
         return {
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
             "VIRTUAL_ENV": str(self.bin.parent),
@@ -136,7 +176,11 @@ class TeamEnvironment:
         }
 
     def run(
-        self, repository: Path, *command: str | Path, check: bool = True, env: Mapping[str, str] | None = None
+        self,
+        repository: Path,
+        *command: str | Path,
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment in a repository."""
         program = shutil.which(str(command[0]), path=str(self.bin)) or str(command[0])
@@ -145,13 +189,17 @@ class TeamEnvironment:
 
 
 @pytest.fixture(scope="session")
-def team_environment(default_team: Path, tmp_path_factory: pytest.TempPathFactory) -> TeamEnvironment:
+def team_environment(
+    default_team: Path, tmp_path_factory: pytest.TempPathFactory
+) -> TeamEnvironment:
     """Return an environment in which rendered repositories run."""
     return TeamEnvironment(tmp_path_factory.mktemp("environment") / "venv", default_team)
 
 
 @pytest.fixture(scope="session")
-def started(template: Path, team_environment: TeamEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def started(
+    template: Path, team_environment: TeamEnvironment, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Return a copy on which `quant setup --defaults` has run; tests take a copy of it through `repository`."""
     folder = copy_template(template, tmp_path_factory.mktemp("started") / "team")
     team_environment.run(folder, "quant", "setup", "--defaults")
@@ -185,6 +233,10 @@ def history(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(template, changed, ignore=shutil.ignore_patterns(".git"))
     for path in (changed / "template").rglob("*"):
         if path.is_file():
-            path.write_text("# the template's new line\n" + path.read_text("utf-8"), encoding="utf-8", newline="\n")
+            path.write_text(
+                "# the template's new line\n" + path.read_text("utf-8"),
+                encoding="utf-8",
+                newline="\n",
+            )
     add_release(folder, changed, "9999.1.0")
     return folder

@@ -13,12 +13,16 @@ from packaging.version import Version
 from release import BUNDLE
 from tests.conftest import ROOT, git
 
-# The working tree as the next release, and one more in which every file has changed: see the fixture `history`.
+# The working tree as the next release, and one more in which every file has changed: see the
+# fixture `history`.
 NEXT = "9999.0.0"
 CHANGED = "9999.1.0"
 _TAGS = git(ROOT, "ls-remote", "--tags", "--refs", str(BUNDLE)).splitlines()
 RELEASES = sorted((line.rpartition("/")[2] for line in _TAGS), key=Version)
-STARTERS = [entry["path"] for entry in yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))["starters"]["default"]]
+STARTERS = [
+    entry["path"]
+    for entry in yaml.safe_load((ROOT / "copier.yml").read_text("utf-8"))["starters"]["default"]
+]
 
 ALICE: dict[str, Any] = {"name": "Alice", "handle": "alice", "role": "researcher", "senior": True}
 BOB: dict[str, Any] = {"name": "Bob", "handle": "bob", "role": "researcher", "senior": True}
@@ -26,14 +30,20 @@ CHARLIE: dict[str, Any] = {"name": "Charlie", "handle": "charlie", "role": "infr
 TEAM = [ALICE, BOB, CHARLIE]
 
 
-def render(history: Path, target: Path, version: str, team: list[dict[str, Any]], **answers: object) -> Path:
+def render(
+    history: Path, target: Path, version: str, team: list[dict[str, Any]], **answers: object
+) -> Path:
     """Copy a release, as a stranger would: no trust, messages on."""
     data = {"team": team, **answers}
-    copier.run_copy(str(history), target, data=data, vcs_ref=version, defaults=True, unsafe=False, quiet=False)
+    copier.run_copy(
+        str(history), target, data=data, vcs_ref=version, defaults=True, unsafe=False, quiet=False
+    )
     return target
 
 
-def copy(history: Path, target: Path, version: str, team: list[dict[str, Any]], **answers: object) -> Path:
+def copy(
+    history: Path, target: Path, version: str, team: list[dict[str, Any]], **answers: object
+) -> Path:
     """Copy a release and commit it, as a team would."""
     render(history, target, version, team, **answers)
     git(target, "init", "--quiet")
@@ -43,7 +53,9 @@ def copy(history: Path, target: Path, version: str, team: list[dict[str, Any]], 
 
 def commit(folder: Path) -> None:
     git(folder, "add", "--all", "--force")
-    git(folder, "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "data: whatever there is")
+    git(
+        folder, "commit", "--quiet", "--no-verify", "--allow-empty", "-m", "data: whatever there is"
+    )
 
 
 def update(folder: Path, version: str | VcsRef, **data: object) -> None:
@@ -59,7 +71,9 @@ def content(folder: Path, *, starters: bool = False) -> dict[str, bytes]:
     return {
         name: path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and (name := path.relative_to(folder).as_posix()) and not name.startswith(".git/")
+        if path.is_file()
+        and (name := path.relative_to(folder).as_posix())
+        and not name.startswith(".git/")
         if starters or not name.startswith(owned)
     }
 

@@ -24,7 +24,9 @@ SHELL = shutil.which("sh") or "sh"
 SHELLS = list(filter(None, map(shutil.which, ("sh", "dash", "bash"))))
 TABLE = json.loads((ROOT / "tests" / "commit_messages.json").read_text(encoding="utf-8"))
 
-spec = importlib.util.spec_from_file_location("commit_message", ROOT / "hooks" / "commit_message.py")
+spec = importlib.util.spec_from_file_location(
+    "commit_message", ROOT / "hooks" / "commit_message.py"
+)
 assert spec is not None
 assert spec.loader is not None
 judge: Any = importlib.util.module_from_spec(spec)
@@ -50,7 +52,12 @@ def verdict(message: bytes, scopes: bool = False) -> tuple[bool, str]:
 def shell_accepts(message: bytes, shell: str = SHELL) -> bool:
     """Tell whether the shell alone accepts a message: it finds neither Python nor git to ask."""
     Path("message").write_bytes(message)
-    return subprocess.run([shell, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            [shell, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[row["name"] for row in TABLE])
@@ -69,7 +76,10 @@ def test_each_message_of_the_table_gets_its_verdict(row: dict[str, Any]) -> None
         ('Revert "feat: x"', True),
         ('Reapply "feat: x"', True),
         ('Revert "Reapply "feat: x""', True),
-        ('Revert "a subject of before that is longer than seventy-two characters, as they were"', True),
+        (
+            'Revert "a subject of before that is longer than seventy-two characters, as they were"',
+            True,
+        ),
         ('Reapply ""', False),
         ("Reapply feat: x", False),
         ('revert "feat: x"', False),
@@ -95,7 +105,9 @@ def test_git_s_own_texts_pass_and_no_others(subject: str, accepted: bool) -> Non
 @pytest.mark.parametrize("kind", TYPES)
 def test_the_shell_alone_accepts_the_plain_good_message(kind: str, shell: str) -> None:
     """A good message of each type costs no second process, whatever its body."""
-    assert shell_accepts(f"{kind}: short description\n\nbody with ümlauts\n# and more\n".encode(), shell)
+    assert shell_accepts(
+        f"{kind}: short description\n\nbody with ümlauts\n# and more\n".encode(), shell
+    )
     assert shell_accepts(f"{kind}: short description".encode(), shell)
     assert shell_accepts(f"{kind}: {'x' * (70 - len(kind))}\n".encode(), shell)
 
@@ -151,10 +163,24 @@ def test_scopes_are_refused_unless_asked_for() -> None:
     for subject in (b"feat(loader): x", b"feat!: x", b"fix(a,b)!: x"):
         assert not verdict(subject)[0]
         assert verdict(subject, scopes=True)[0]
-    for subject in (b"feat(): x", b"feat()!: x", b"feat(a: x", b"feat (a): x", b"perf(a): x", b"feat(a)b: x"):
+    for subject in (
+        b"feat(): x",
+        b"feat()!: x",
+        b"feat(a: x",
+        b"feat (a): x",
+        b"perf(a): x",
+        b"feat(a)b: x",
+    ):
         assert not verdict(subject, scopes=True)[0]
-    assert run(SHELL, HOOK, "--allow-scopes", message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 0
-    assert run(SHELL, HOOK, message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 1
+    assert (
+        run(
+            SHELL, HOOK, "--allow-scopes", message_file(b"feat(a): x"), cwd=Path.cwd(), check=False
+        ).returncode
+        == 0
+    )
+    assert (
+        run(SHELL, HOOK, message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 1
+    )
 
 
 def message_file(message: bytes) -> Path:
@@ -203,7 +229,16 @@ def test_an_accepted_message_imports_next_to_nothing() -> None:
     program = ROOT / "hooks" / "commit_message.py"
     done = run(sys.executable, "-S", "-E", "-I", "-X", "importtime", program, path, cwd=Path.cwd())
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert not loaded & {"re", "subprocess", "argparse", "pathlib", "typing", "difflib", "unicodedata", "collections"}
+    assert not loaded & {
+        "re",
+        "subprocess",
+        "argparse",
+        "pathlib",
+        "typing",
+        "difflib",
+        "unicodedata",
+        "collections",
+    }
 
 
 def test_the_program_explains_itself() -> None:
@@ -215,7 +250,9 @@ def test_the_program_explains_itself() -> None:
 
 def test_without_python_the_refusal_says_so() -> None:
     """A message that the shell cannot accept is not let pass where nobody can judge it."""
-    done = subprocess.run([SHELL, HOOK, message_file(b"x")], env={"PATH": os.devnull}, capture_output=True, text=True)
+    done = subprocess.run(
+        [SHELL, HOOK, message_file(b"x")], env={"PATH": os.devnull}, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert "needs Python" in done.stderr
 
@@ -248,7 +285,16 @@ def test_a_range_is_judged_without_merges_and_bots(capsys: pytest.CaptureFixture
     git(repository, "init", "-q")
     for message in ("feat: first", "nonsense", "fixup! feat: first", "feat: good\n\nbody"):
         git(repository, "commit", "-q", "--allow-empty", "-m", message)
-    git(repository, "commit", "-q", "--allow-empty", "-m", "Bump x", "--author", "dependabot[bot] <b@example.com>")
+    git(
+        repository,
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "Bump x",
+        "--author",
+        "dependabot[bot] <b@example.com>",
+    )
     git(repository, "checkout", "-q", "-b", "other", "HEAD~1")
     git(repository, "commit", "-q", "--allow-empty", "-m", "data: other")
     git(repository, "merge", "-q", "-m", "whatever", "main")
@@ -279,8 +325,12 @@ PIECES = [
     b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xff", b"\0", b"\x1b", b"x" * 66, b"~", b"\xf0\x9f\x90\x9b", b"-",
     b"# ------------------------ >8 ------------------------\n", b"with '#' will be ignored", b"feature", b"[",
 ]  # fmt: skip
-messages = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
-check = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+messages = st.one_of(
+    st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
+)
+check = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @check
@@ -295,11 +345,17 @@ def test_no_bytes_make_a_traceback_and_the_shell_is_never_laxer(message: bytes) 
 
 
 @check
-@given(st.one_of(st.text(max_size=100), messages.map(lambda message: message.decode("utf-8", "replace"))))
+@given(
+    st.one_of(
+        st.text(max_size=100), messages.map(lambda message: message.decode("utf-8", "replace"))
+    )
+)
 def test_every_suggestion_is_accepted(subject: str) -> None:
     """What a refusal tells people to write passes, or visibly lacks its description."""
     better = judge.suggestion(subject, TYPES)
-    assert better.endswith("<short description>") or judge.judge_subject(better, TYPES, False) is None
+    assert (
+        better.endswith("<short description>") or judge.judge_subject(better, TYPES, False) is None
+    )
     assert better.replace("\u200d", "").replace("\u200c", "").isprintable()
 
 
@@ -308,7 +364,9 @@ def test_the_sources_can_be_included_by_the_template(name: str) -> None:
     """Nothing in the sources means anything to Jinja."""
     text = (ROOT / "hooks" / name).read_text(encoding="utf-8")
     assert not any(mark in text for mark in ("{{", "{%", "{#"))
-    assert (ROOT / "template" / "hooks" / f"{name}.jinja").read_text() == f'{{%- include "hooks/{name}" -%}}'
+    assert (
+        ROOT / "template" / "hooks" / f"{name}.jinja"
+    ).read_text() == f'{{%- include "hooks/{name}" -%}}'
 
 
 def test_the_team_gets_the_same_bytes(default_team: Path) -> None:

@@ -14,8 +14,24 @@ import yaml
 
 from tests.conftest import TeamEnvironment, run
 
-CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
-SYMBOLS = ["AAPL.US", "700.HK", "00700.HK", "600519.SH", "000001", "BTCUSDT", "EURUSD", "NOSUCHTHING.US", "?", ""]
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
+SYMBOLS = [
+    "AAPL.US",
+    "700.HK",
+    "00700.HK",
+    "600519.SH",
+    "000001",
+    "BTCUSDT",
+    "EURUSD",
+    "NOSUCHTHING.US",
+    "?",
+    "",
+]
 
 
 @pytest.fixture
@@ -39,15 +55,28 @@ def address(default_team: Path, team_environment: TeamEnvironment) -> Iterator[s
 
 
 @pytest.mark.full
-def test_the_sandbox_keeps_to_the_contract(address: str, default_team: Path, tmp_path: Path) -> None:
+def test_the_sandbox_keeps_to_the_contract(
+    address: str, default_team: Path, tmp_path: Path
+) -> None:
     """Hundreds of invented requests, right and wrong: no crash, every answer documented, no data without a key."""
     contract = yaml.safe_load((default_team / "tests" / "tickdb.yaml").read_text(encoding="utf-8"))
     # With any text as a symbol, nearly all answers would be "not found".
     parameters = contract["components"]["parameters"]
     parameters["symbol"]["schema"] = {"enum": SYMBOLS}
-    parameters["symbols"]["schema"] = {"enum": [*SYMBOLS, "AAPL.US,BTCUSDT", ",".join(["AAPL.US"] * 51)]}
+    parameters["symbols"]["schema"] = {
+        "enum": [*SYMBOLS, "AAPL.US,BTCUSDT", ",".join(["AAPL.US"] * 51)]
+    }
     (tmp_path / "tickdb.yaml").write_text(yaml.safe_dump(contract), encoding="utf-8")
     command = [sys.executable, "-m", "schemathesis.cli", "run", "tickdb.yaml", "--url", address]
-    command += ["-H", "X-API-Key: sandbox-key", "-c", ",".join((*CHECKS, "ignored_auth")), "-n", "30", "--seed", "1"]
+    command += [
+        "-H",
+        "X-API-Key: sandbox-key",
+        "-c",
+        ",".join((*CHECKS, "ignored_auth")),
+        "-n",
+        "30",
+        "--seed",
+        "1",
+    ]
     done = run(*command, cwd=tmp_path)
     assert "Tested: 11" in done.stdout

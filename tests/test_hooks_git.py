@@ -32,14 +32,20 @@ class Repository:
         git(self.folder, "add", name)
 
     def __call__(
-        self, *arguments: str, writes: str | None = None, cwd: Path | None = None, env: dict[str, str] | None = None
+        self,
+        *arguments: str,
+        writes: str | None = None,
+        cwd: Path | None = None,
+        env: dict[str, str] | None = None,
     ) -> Done:
         """Run git there; `writes` is typed into the editor, which otherwise leaves the draft as it is."""
         environment = dict(env or {})
         if writes is not None:
             (self.folder.parent / "typed").write_bytes(writes.encode())
             script = self.folder.parent / "editor.sh"
-            script.write_text('cat "${0%/*}/typed" "$1" >"$1.new" && mv "$1.new" "$1"\n', encoding="utf-8")
+            script.write_text(
+                'cat "${0%/*}/typed" "$1" >"$1.new" && mv "$1.new" "$1"\n', encoding="utf-8"
+            )
             environment["GIT_EDITOR"] = f"sh {shlex.quote(script.as_posix())}"
         else:
             environment.setdefault("GIT_EDITOR", "true")
@@ -91,27 +97,41 @@ def test_what_was_typed_is_kept_and_taken_up_again(repository: Repository) -> No
     text = "feature: x\n\nA long explanation.\n\nRefs: #7"
     refused = repository("commit", "--allow-empty", writes=f"{text}\n")
     assert repository.kept.read_text(encoding="utf-8") == f"{text}\n"
-    assert repository("commit", "--allow-empty").returncode == 1  # an untouched editor: nothing to commit
+    assert (
+        repository("commit", "--allow-empty").returncode == 1
+    )  # an untouched editor: nothing to commit
     assert repository.kept.read_text(encoding="utf-8") == f"{text}\n"
     below = repository.folder / "below"
     below.mkdir()
     corrected = repository(
-        *again(refused), "--allow-empty", cwd=below, env={"GIT_EDITOR": "sed -i.bak s/^feature/feat/"}
+        *again(refused),
+        "--allow-empty",
+        cwd=below,
+        env={"GIT_EDITOR": "sed -i.bak s/^feature/feat/"},
     )
     assert corrected.returncode == 0, corrected.stderr
-    assert git(repository.folder, "log", "-1", "--format=%B").rstrip() == text.replace("feature", "feat")
+    assert git(repository.folder, "log", "-1", "--format=%B").rstrip() == text.replace(
+        "feature", "feat"
+    )
 
 
 def test_a_hash_line_is_content_where_no_editor_ran(repository: Repository) -> None:
     """`-m` records a # line, so it is judged; with `cleanup=strip` git drops it, so it is not."""
     message = "# hash line\n\nfeat: looks fine"
     assert repository("commit", "--allow-empty", "-m", message).returncode == 1
-    assert repository("-c", "commit.cleanup=strip", "commit", "--allow-empty", "-m", message).returncode == 0
+    assert (
+        repository(
+            "-c", "commit.cleanup=strip", "commit", "--allow-empty", "-m", message
+        ).returncode
+        == 0
+    )
     assert repository.subject() == "feat: looks fine"
 
 
 @pytest.mark.parametrize("options", [[], ["-v"], ["-vv"]])
-@pytest.mark.parametrize("config", [[], ["core.commentChar=;"], ["core.commentChar=auto"], ["commit.status=false"]])
+@pytest.mark.parametrize(
+    "config", [[], ["core.commentChar=;"], ["core.commentChar=auto"], ["commit.status=false"]]
+)
 def test_an_editor_commit_is_judged_without_the_template(
     repository: Repository, options: list[str], config: list[str]
 ) -> None:
@@ -128,10 +148,19 @@ def test_an_editor_commit_is_judged_without_the_template(
 def test_the_chosen_comment_character_is_read_off_the_file(repository: Repository) -> None:
     """`auto` takes another character where # begins a line of the draft; git's template then begins with that."""
     (repository.folder / "draft").write_text("feat: x\n\n# heading\n", encoding="utf-8")
-    done = repository("-c", "core.commentChar=auto", "commit", "--allow-empty", "-e", "-F", "draft", writes="\n")
+    done = repository(
+        "-c", "core.commentChar=auto", "commit", "--allow-empty", "-e", "-F", "draft", writes="\n"
+    )
     assert done.returncode == 0, done.stderr
     assert "# heading" in git(repository.folder, "log", "-1", "--format=%B")
-    refused = repository("-c", "core.commentChar=auto", "commit", "--amend", "--allow-empty", writes="# new heading\n")
+    refused = repository(
+        "-c",
+        "core.commentChar=auto",
+        "commit",
+        "--amend",
+        "--allow-empty",
+        writes="# new heading\n",
+    )
     assert refused.returncode == 1
     assert repository.kept.read_text(encoding="utf-8") == "# new heading\nfeat: x\n\n# heading\n"
 
@@ -140,7 +169,9 @@ def test_the_hint_is_not_needed(repository: Repository) -> None:
     """Where somebody deleted git's hint, or reads it in another language, git's configuration tells."""
     editor = repository.folder.parent / "whole.sh"
     for prefix, config in (("#", []), (";", ["-c", "core.commentChar=;"])):
-        editor.write_text(f'printf "feat: x\\n{prefix} Zeilen werden ignoriert\\n" >"$1"\n', encoding="utf-8")
+        editor.write_text(
+            f'printf "feat: x\\n{prefix} Zeilen werden ignoriert\\n" >"$1"\n', encoding="utf-8"
+        )
         name = f"sh {shlex.quote(editor.as_posix())}"
         done = repository(*config, "commit", "--allow-empty", env={"GIT_EDITOR": name})
         assert done.returncode == 0, done.stderr
@@ -154,15 +185,23 @@ def test_lines_that_git_keeps_are_judged(repository: Repository) -> None:
         assert repository(*set_mode, writes="feat: x\n# heading\n").returncode == 1, mode
         assert repository(*set_mode, writes="feat: x\n\n# heading\n").returncode == 0, mode
         assert "# heading" in git(repository.folder, "log", "-1", "--format=%B")
-    hint = repository("commit", "--allow-empty", "--cleanup=whitespace", writes="feat: x\n# heading\n")
+    hint = repository(
+        "commit", "--allow-empty", "--cleanup=whitespace", writes="feat: x\n# heading\n"
+    )
     assert hint.returncode == 1  # git's hint says that they are kept
 
 
 def test_verbatim_messages_are_judged_as_git_shows_them(repository: Repository) -> None:
     """Nothing is stripped; git's own reading of a subject passes over blank lines and line ends."""
     for message in ("\n\nfeat: x\n\nbody\n", "feat: x\r\n\r\nbody\r\n", "feat: x   \n"):
-        assert repository("commit", "--allow-empty", "--cleanup=verbatim", "-m", message).returncode == 0
-    assert repository("commit", "--allow-empty", "--cleanup=verbatim", "-m", " feat: x").returncode == 1
+        assert (
+            repository("commit", "--allow-empty", "--cleanup=verbatim", "-m", message).returncode
+            == 0
+        )
+    assert (
+        repository("commit", "--allow-empty", "--cleanup=verbatim", "-m", " feat: x").returncode
+        == 1
+    )
 
 
 def test_an_empty_message_is_refused_in_one_line(repository: Repository) -> None:
@@ -225,7 +264,9 @@ def test_merges_pass_by_state(repository: Repository) -> None:
 
 def test_a_refused_merge_is_concluded_by_the_printed_command(repository: Repository) -> None:
     """A merge with an empty message stops; its command needs no --amend."""
-    (repository.folder / ".git" / "MERGE_HEAD").write_text(git(repository.folder, "rev-parse", "HEAD") + "\n")
+    (repository.folder / ".git" / "MERGE_HEAD").write_text(
+        git(repository.folder, "rev-parse", "HEAD") + "\n"
+    )
     assert judge.retry((repository.folder / ".git").as_posix(), "kept") == (
         "git commit -e -F kept   (it concludes the merge)"
     )
@@ -288,7 +329,11 @@ def test_a_refused_reword_is_amended_not_lost(repository: Repository) -> None:
     done = repository(*again(refused), env={"GIT_EDITOR": "sed -i.bak 1s/^feature/feat/"})
     assert done.returncode == 0, done.stderr
     assert repository("rebase", "--continue").returncode == 0
-    assert [repository.subject(f"HEAD~{n}") for n in range(3)] == ["docs: after it", "feat: new words", "feat: first"]
+    assert [repository.subject(f"HEAD~{n}") for n in range(3)] == [
+        "docs: after it",
+        "feat: new words",
+        "feat: first",
+    ]
 
 
 def test_a_conflict_in_a_reword_is_not_amending(repository: Repository) -> None:
@@ -344,7 +389,9 @@ def test_where_git_runs_no_hook_nothing_is_judged(repository: Repository) -> Non
     assert repository("commit", "-n", "--allow-empty", "-m", "anything").returncode == 0
     patch = git(repository.folder, "format-patch", "-1", "--always", "--stdout")
     (repository.folder.parent / "patch").write_text(patch + "\n", encoding="utf-8")
-    assert repository("am", "--allow-empty", str(repository.folder.parent / "patch")).returncode in (0, 128, 129)
+    assert repository(
+        "am", "--allow-empty", str(repository.folder.parent / "patch")
+    ).returncode in (0, 128, 129)
     assert repository("tag", "-a", "v1", "-m", "anything").returncode == 0
     assert repository("notes", "add", "-m", "anything").returncode == 0
     repository.write("changed\n")
@@ -353,7 +400,9 @@ def test_where_git_runs_no_hook_nothing_is_judged(repository: Repository) -> Non
 
 def recorded(folder: Path) -> bytes:
     """Return the message of HEAD, byte for byte."""
-    content = subprocess.run(["git", "cat-file", "commit", "HEAD"], cwd=folder, capture_output=True, check=True).stdout
+    content = subprocess.run(
+        ["git", "cat-file", "commit", "HEAD"], cwd=folder, capture_output=True, check=True
+    ).stdout
     return content.partition(b"\n\n")[2]
 
 
@@ -381,9 +430,21 @@ def test_the_verdict_on_the_file_is_the_verdict_on_what_git_records(
     how = ["-e"] if edited else []
     environment = {"GIT_EDITOR": f"cp {shlex.quote(path.as_posix())}"} if edited else {}
     before = git(spare.folder, "rev-parse", "HEAD")
-    accepted = spare("commit", "--allow-empty", "-F", os.devnull if edited else str(path), *how, env=environment)
+    accepted = spare(
+        "commit", "--allow-empty", "-F", os.devnull if edited else str(path), *how, env=environment
+    )
     if accepted.returncode:
-        plain = spare("commit", "-n", "--allow-empty", "-F", os.devnull if edited else str(path), *how, env=environment)
+        plain = spare(
+            "commit",
+            "-n",
+            "--allow-empty",
+            "-F",
+            os.devnull if edited else str(path),
+            *how,
+            env=environment,
+        )
         assume(plain.returncode == 0)  # git itself has nothing to record
     assert git(spare.folder, "rev-parse", "HEAD") != before
-    assert (judge.judge(recorded(spare.folder), judge.AS_IT_IS, TYPES) is None) == (accepted.returncode == 0)
+    assert (judge.judge(recorded(spare.folder), judge.AS_IT_IS, TYPES) is None) == (
+        accepted.returncode == 0
+    )

@@ -27,14 +27,20 @@ repos:
 
 def program(name: str) -> str:
     """Return a program beside this Python, or on PATH; it is pinned in requirements.txt, so it has to be there."""
-    found = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    found = shutil.which(
+        name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
     assert found, f"{name} is not installed: pip install -r requirements.txt"
     return found
 
 
 def start(cwd: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command there, without a network: git may only read from this machine."""
-    offline = {"GIT_ALLOW_PROTOCOL": "file", "HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    offline = {
+        "GIT_ALLOW_PROTOCOL": "file",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
     homes = {"PRE_COMMIT_HOME": str(cwd.parent / "cache"), "PREK_HOME": str(cwd.parent / "cache")}
     return subprocess.run(
         command,
@@ -47,12 +53,16 @@ def start(cwd: Path, *command: str, **environment: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_any_repository_can_use_the_hook_through_a_runner(template: Path, tmp_path: Path, runner: str) -> None:
+def test_any_repository_can_use_the_hook_through_a_runner(
+    template: Path, tmp_path: Path, runner: str
+) -> None:
     """Plain `install` is enough; messages are judged as git records them, and a refusal keeps its six lines."""
     stranger = tmp_path / "a stranger"
     stranger.mkdir()
     git(stranger, "init", "-q")
-    config = CONFIG.format(template=template.as_posix(), revision=git(template, "rev-parse", "HEAD"), arguments="")
+    config = CONFIG.format(
+        template=template.as_posix(), revision=git(template, "rev-parse", "HEAD"), arguments=""
+    )
     (stranger / ".pre-commit-config.yaml").write_text(config, encoding="utf-8")
     git(stranger, "add", ".pre-commit-config.yaml")
     assert start(stranger, program(runner), "install").returncode == 0
@@ -66,29 +76,51 @@ def test_any_repository_can_use_the_hook_through_a_runner(template: Path, tmp_pa
         said = (refused.stdout + refused.stderr).splitlines()
         first = next(number for number, line in enumerate(said) if "commit-msg: " in line)
         assert len([line for line in said[first:] if line.strip()]) <= 6
-        assert (stranger / ".git" / "COMMIT_EDITMSG.refused").read_text(encoding="utf-8") == f"{message}\n"
+        assert (stranger / ".git" / "COMMIT_EDITMSG.refused").read_text(
+            encoding="utf-8"
+        ) == f"{message}\n"
     editor = tmp_path / "editor.sh"
-    editor.write_text('printf "fix: x\\n" | cat - "$1" >"$1.new" && mv "$1.new" "$1"\n', encoding="utf-8")
-    assert start(stranger, "git", "commit", "--allow-empty", GIT_EDITOR=f"sh {editor}").returncode == 0
+    editor.write_text(
+        'printf "fix: x\\n" | cat - "$1" >"$1.new" && mv "$1.new" "$1"\n', encoding="utf-8"
+    )
+    assert (
+        start(stranger, "git", "commit", "--allow-empty", GIT_EDITOR=f"sh {editor}").returncode == 0
+    )
 
-    (stranger / ".pre-commit-config.yaml").write_text(config.replace("[]", "[--allow-scopes]"), encoding="utf-8")
+    (stranger / ".pre-commit-config.yaml").write_text(
+        config.replace("[]", "[--allow-scopes]"), encoding="utf-8"
+    )
     git(stranger, "add", ".pre-commit-config.yaml")
     assert start(stranger, "git", "commit", "-m", "feat(loader)!: x").returncode == 0
-    assert git(stranger, "log", "--format=%s").splitlines() == ["feat(loader)!: x", "fix: x", "feat: first"]
+    assert git(stranger, "log", "--format=%s").splitlines() == [
+        "feat(loader)!: x",
+        "fix: x",
+        "feat: first",
+    ]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_the_team_s_file_checks_run_through_either_runner(default_team: Path, tmp_path: Path, runner: str) -> None:
+def test_the_team_s_file_checks_run_through_either_runner(
+    default_team: Path, tmp_path: Path, runner: str
+) -> None:
     """`hooks/pre-commit` finds the runner beside the team's Python; what is staged counts, and so does a CI range."""
     team = Path(shutil.copytree(default_team, tmp_path / "team"))
     environment = tmp_path / "environment"
     environment.mkdir()
-    for name, target in (("python", sys.executable), ("ruff", program("ruff")), (runner, program(runner))):
+    for name, target in (
+        ("python", sys.executable),
+        ("ruff", program("ruff")),
+        (runner, program(runner)),
+    ):
         # Not a link: Python would take the folder of the link for its environment.
         (environment / name).write_text(f'#!/bin/sh\nexec "{target}" "$@"\n', encoding="utf-8")
         (environment / name).chmod(0o755)
-    shutil.copy2(shutil.which("true") or "true", environment / "quant")  # compiled access files have their own tests
-    minimal = os.pathsep.join([str(environment), str(Path(program("git")).parent), "/usr/bin", "/bin"])
+    shutil.copy2(
+        shutil.which("true") or "true", environment / "quant"
+    )  # compiled access files have their own tests
+    minimal = os.pathsep.join(
+        [str(environment), str(Path(program("git")).parent), "/usr/bin", "/bin"]
+    )
     git(team, "init", "-q")
     git(team, "config", "core.hooksPath", "hooks")
     git(team, "config", "quant.python", (environment / "python").as_posix())
@@ -119,6 +151,8 @@ def test_the_team_s_file_checks_run_through_either_runner(default_team: Path, tm
     (team / "forced.csv").write_text("a,b\n", encoding="utf-8")
     git(team, "add", "-f", "forced.csv")
     git(team, "commit", "-q", "--no-verify", "-m", "data: forced")
-    done = start(team, program(runner), "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", PATH=minimal)
+    done = start(
+        team, program(runner), "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", PATH=minimal
+    )
     assert done.returncode == 1
     assert "forced.csv" in done.stdout

@@ -17,7 +17,9 @@ HOOKS = ROOT / "template" / "hooks"
 ZERO = "0" * 40
 
 
-def start(cwd: Path, *command: str | Path, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def start(
+    cwd: Path, *command: str | Path, given: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command there and return what it said."""
     return subprocess.run(
         [str(word) for word in command],
@@ -31,9 +33,11 @@ def start(cwd: Path, *command: str | Path, given: str = "", **environment: str) 
 
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
-    """Return a repository on `main` with one commit and the hooks of a team of alice and bob; alice sits here.
+    """Return a repository on `main` with one commit and the hooks of a team of alice and bob;
+    alice sits here.
 
-    A stand-in takes the place of prek: it says that it ran, and fails where a file `refuse` is there.
+    A stand-in takes the place of prek: it says that it ran, and fails where a file `refuse` is
+    there.
     """
     team = tmp_path / "team"
     (team / "hooks").mkdir(parents=True)
@@ -43,10 +47,16 @@ def team(tmp_path: Path) -> Path:
     environment = tmp_path / "environment"
     environment.mkdir()
     (environment / "python").symlink_to(sys.executable)
-    (environment / "prek").write_text('#!/bin/sh\necho ran "$@" >>"$0.log"\n! [ -f refuse ]\n', encoding="utf-8")
+    (environment / "prek").write_text(
+        '#!/bin/sh\necho ran "$@" >>"$0.log"\n! [ -f refuse ]\n', encoding="utf-8"
+    )
     (environment / "prek").chmod(0o755)
     git(team, "init", "-q")
-    for name, value in (("core.hooksPath", "hooks"), ("quant.member", "alice"), ("quant.python", "")):
+    for name, value in (
+        ("core.hooksPath", "hooks"),
+        ("quant.member", "alice"),
+        ("quant.python", ""),
+    ):
         git(team, "config", name, value or (environment / "python").as_posix())
     git(team, "add", "hooks")
     git(team, "commit", "-q", "-m", "feat: first")
@@ -165,9 +175,13 @@ def test_without_a_runner_the_commit_is_refused(team: Path, tmp_path: Path) -> N
         ("alice", "refs/notes/commits", ZERO, None),
     ],
 )
-def test_which_pushes_pass(team: Path, member: str | None, ref: str, known: str, word: str | None) -> None:
+def test_which_pushes_pass(
+    team: Path, member: str | None, ref: str, known: str, word: str | None
+) -> None:
     """A branch carries the handle of who pushes; tags and first pushes pass; a refusal says what to type."""
-    git(team, "config", "quant.member", member) if member else git(team, "config", "--unset", "quant.member")
+    git(team, "config", "quant.member", member) if member else git(
+        team, "config", "--unset", "quant.member"
+    )
     git(team, "switch", "-q", "-c", "feature/alice/topic")
     stage(team)
     git(team, "commit", "-q", "-m", "feat: x")
@@ -176,7 +190,12 @@ def test_which_pushes_pass(team: Path, member: str | None, ref: str, known: str,
     done = start(team, "hooks/pre-push", "origin", "url", given=line)
     assert done.returncode == (word is not None), done.stderr
     assert (word or "") in done.stderr
-    assert start(team, "hooks/pre-push", "origin", "url", given=f"(delete) {ZERO} {ref} {ZERO}\n").returncode == 0
+    assert (
+        start(
+            team, "hooks/pre-push", "origin", "url", given=f"(delete) {ZERO} {ref} {ZERO}\n"
+        ).returncode
+        == 0
+    )
     both = f"refs/tags/v1 {'1' * 40} refs/tags/v1 {ZERO}\n{line}"
     assert start(team, "hooks/pre-push", "origin", "url", given=both).returncode == done.returncode
     (team / "hooks" / "handles").unlink()
@@ -204,11 +223,26 @@ def test_the_article_s_workflow_can_be_pushed(team: Path, tmp_path: Path) -> Non
 
 def notebook(**cell: object) -> str:
     """Return a notebook of one code cell."""
-    code = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": ["1 + 1"], **cell}
-    return json.dumps({"cells": [code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+    code = {
+        "cell_type": "code",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+        "source": ["1 + 1"],
+        **cell,
+    }
+    return (
+        json.dumps({"cells": [code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}, indent=1)
+        + "\n"
+    )
 
 
-OUTPUT = {"data": {"text/plain": ["2"]}, "execution_count": 1, "metadata": {}, "output_type": "execute_result"}
+OUTPUT = {
+    "data": {"text/plain": ["2"]},
+    "execution_count": 1,
+    "metadata": {},
+    "output_type": "execute_result",
+}
 SECRETS = {
     "a private key": "-----BEGIN " + "RSA PRIVATE KEY-----",
     "a TickDB key": "key = 'tk_live_" + "4f9aPq27Xw'",
@@ -229,7 +263,11 @@ SECRETS = {
         ("a.py", f"{SECRETS['a TickDB key']}  # not-a-secret\n", None),
         ("a.py", "token = read_the_token_from_environment(1)\n", None),
         ("a.yaml", f"commit: {'a1' * 20}\n", None),
-        ("a.py", "KEY = 'tk_live_0123456789abcdef', 'AKIAIOSFODNN7EXAMPLE', 'tk_live_xxxxxxxxxxxx'\n", None),
+        (
+            "a.py",
+            "KEY = 'tk_live_0123456789abcdef', 'AKIAIOSFODNN7EXAMPLE', 'tk_live_xxxxxxxxxxxx'\n",
+            None,
+        ),
         ("notebooks/a.ipynb", notebook(), None),
         (
             "a.py",
@@ -246,10 +284,15 @@ SECRETS = {
         ("notebooks/a.ipynb", notebook(execution_count=3), "git add --renormalize notebooks"),
         ("notebooks/a.ipynb", "{}\n", "not a notebook"),
         ("notebooks/a.ipynb", "no json\n", "not a notebook"),
-        *(("config/a.txt", f"first\n{secret}\n", f"line 2 looks like {name}") for name, secret in SECRETS.items()),
+        *(
+            ("config/a.txt", f"first\n{secret}\n", f"line 2 looks like {name}")
+            for name, secret in SECRETS.items()
+        ),
     ],
 )
-def test_which_files_may_be_committed(team: Path, name: str, content: str, word: str | None) -> None:
+def test_which_files_may_be_committed(
+    team: Path, name: str, content: str, word: str | None
+) -> None:
     """Each fault is one line that says what to do; the secret itself is never shown; the index is what counts."""
     shutil.copy(ROOT / "template" / ".gitignore", team / ".gitignore")
     stage(team, name, content)
@@ -269,7 +312,9 @@ def test_which_files_may_be_committed(team: Path, name: str, content: str, word:
 
 def test_notebooks_enter_git_without_outputs(team: Path) -> None:
     """The clean filter strips what Jupyter saves, keeps the file in the folder, and leaves the status clean."""
-    (team / ".gitattributes").write_text("*.ipynb text eol=lf filter=quant-notebook\n", encoding="utf-8")
+    (team / ".gitattributes").write_text(
+        "*.ipynb text eol=lf filter=quant-notebook\n", encoding="utf-8"
+    )
     for name, value in (("clean", "hooks/strip-notebook"), ("smudge", "cat"), ("required", "true")):
         git(team, "config", f"filter.quant-notebook.{name}", value)
     saved = notebook(outputs=[OUTPUT], execution_count=1, source=["'für ∑'"])
@@ -287,7 +332,14 @@ def test_notebooks_enter_git_without_outputs(team: Path) -> None:
 
 def test_a_notebook_without_outputs_is_not_rewritten(team: Path) -> None:
     """Whatever its form, a clean notebook passes byte for byte; stripping twice is stripping once."""
-    for text in (json.dumps(json.loads(notebook())), notebook(), "", "[1]", '{"cells": 1}', notebook(metadata=None)):
+    for text in (
+        json.dumps(json.loads(notebook())),
+        notebook(),
+        "",
+        "[1]",
+        '{"cells": 1}',
+        notebook(metadata=None),
+    ):
         once = start(team, "hooks/strip-notebook", given=text)
         assert once.stdout == text
     stripped = start(team, "hooks/strip-notebook", given=notebook(outputs=[OUTPUT])).stdout

@@ -14,14 +14,21 @@ import yaml
 
 from tests.conftest import BIN, ROOT, SOURCE, git
 
-pytestmark = [pytest.mark.full, pytest.mark.skipif(os.name == "nt", reason="the lines are written for a POSIX shell")]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(os.name == "nt", reason="the lines are written for a POSIX shell"),
+]
 
 
 def empty_home(tmp_path: Path, mirror: Path | None = None) -> dict[str, str]:
     """Return the environment of a machine that was just unpacked: no caches, no settings, no author for git."""
     home = tmp_path / "home"
     home.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("UV_", "XDG_", "VIRTUAL_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("UV_", "XDG_", "VIRTUAL_"))
+    }
     environment = {**kept, "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "PIP_NO_CACHE_DIR": "1"}
     environment.pop("GIT_CONFIG_GLOBAL", None)
     environment.pop("COPIER_SETTINGS_PATH", None)
@@ -50,21 +57,30 @@ def shell(command: str, cwd: Path, environment: dict[str, str]) -> subprocess.Co
     return done
 
 
-def test_the_readme_line_makes_a_team_and_its_first_backtest(template: Path, tmp_path: Path) -> None:
+def test_the_readme_line_makes_a_team_and_its_first_backtest(
+    template: Path, tmp_path: Path
+) -> None:
     """On a machine with Python and git only, the one line ends with a logged backtest."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (line,) = [line for line in readme.splitlines() if "quant run momentum" in line]
-    done = shell(line.replace("python3", shlex.quote(sys.executable)), tmp_path, empty_home(tmp_path, template))
+    done = shell(
+        line.replace("python3", shlex.quote(sys.executable)),
+        tmp_path,
+        empty_home(tmp_path, template),
+    )
     assert "SYNTHETIC" in done.stdout
     folder = tmp_path / "quant-team"
     (result,) = folder.glob("results/momentum/*.yaml")
     assert yaml.safe_load(result.read_text(encoding="utf-8"))["analyst"] == "alice"
     answers = yaml.safe_load((folder / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert answers["_src_path"] == SOURCE
-    assert "WARNING" not in done.stderr, "the canonical address is one that teammates can update from"
+    assert "WARNING" not in done.stderr, (
+        "the canonical address is one that teammates can update from"
+    )
 
 
-# The article's checklist, in its order, as a newcomer types it; each line but the first two stands in the document too.
+# The article's checklist, in its order, as a newcomer types it; each line but the first two stands
+# in the document too.
 ARTICLE = [
     "cp .env.example .env",
     "pip install -r requirements.txt",
@@ -76,7 +92,9 @@ ARTICLE = [
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_the_onboarding_checklist_works_as_bob_on_a_clone(repository: Path, tmp_path: Path, installer: str) -> None:
+def test_the_onboarding_checklist_works_as_bob_on_a_clone(
+    repository: Path, tmp_path: Path, installer: str
+) -> None:
     """Each line of day 1 works as printed, on a clone, in an empty home, with pip and with uv."""
     document = (repository / "docs" / "onboarding.md").read_text(encoding="utf-8")
     for line in ARTICLE:
@@ -101,4 +119,6 @@ def test_the_onboarding_checklist_works_as_bob_on_a_clone(repository: Path, tmp_
     assert float(printed[ARTICLE[4]]) > 0
     (result,) = clone.glob("results/momentum/*.yaml")
     assert yaml.safe_load(result.read_text(encoding="utf-8"))["analyst"] == "bob"
-    assert git(clone, "status", "--porcelain").split("\n") == [f"?? {result.relative_to(clone).as_posix()}"]
+    assert git(clone, "status", "--porcelain").split("\n") == [
+        f"?? {result.relative_to(clone).as_posix()}"
+    ]

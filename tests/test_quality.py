@@ -13,7 +13,8 @@ import pytest
 
 from tests.conftest import ROOT, SOURCE, git, run
 
-# Lines of code without tests, docstrings and comments: what a team can read in an afternoon, room by room and in all.
+# Lines of code without tests, docstrings and comments: what a team can read in an afternoon, room
+# by room and in all.
 BUDGETS = {
     "src/data": 1950,
     "src/backtest": 1250,
@@ -26,7 +27,9 @@ AFTERNOON = 5000
 
 
 def tracked(*patterns: str) -> list[Path]:
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *patterns).splitlines()
+    listed = git(
+        ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *patterns
+    ).splitlines()
     return [ROOT / name for name in listed if (ROOT / name).is_file()]
 
 
@@ -45,11 +48,21 @@ def code_lines(source: str) -> int:
     """Count the lines that hold code: no blank lines, comments or docstrings."""
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        skipped = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+        skipped = (
+            tokenize.COMMENT,
+            tokenize.NL,
+            tokenize.NEWLINE,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+        )
         if token.type not in (*skipped, tokenize.ENDMARKER):
             lines.update(range(token.start[0], token.end[0] + 1))
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
             lines.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
     return len(lines)
 
@@ -57,7 +70,10 @@ def code_lines(source: str) -> int:
 def test_code_lines_leave_out_comments_and_docstrings() -> None:
     """The counter counts what it says."""
     assert (
-        code_lines('"""Doc.\n\nMore.\n"""\n\n# why\nx = 1  # what\ny = (\n    2\n)\n\ndef f():\n    """Doc."""\n') == 5
+        code_lines(
+            '"""Doc.\n\nMore.\n"""\n\n# why\nx = 1  # what\ny = (\n    2\n)\n\ndef f():\n    """Doc."""\n'
+        )
+        == 5
     )
 
 
@@ -95,4 +111,6 @@ def test_no_file_names_a_package_index_or_a_lock() -> None:
     for path in tracked():
         assert path.name not in ("uv.lock", "poetry.lock", "pdm.lock", "package-lock.json"), path
         if path.name.startswith("requirements") or path.suffix in (".toml", ".yml", ".yaml"):
-            assert not re.search(r"index-url|find-links|extra-index|simple/", path.read_text(encoding="utf-8")), path
+            assert not re.search(
+                r"index-url|find-links|extra-index|simple/", path.read_text(encoding="utf-8")
+            ), path

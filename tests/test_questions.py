@@ -40,7 +40,11 @@ def refusal(template: Path, target: Path, **answers: object) -> str:
 
 def test_at_most_six_questions_are_asked() -> None:
     """A newcomer meets at most six questions, each with a help line and a default."""
-    asked = {name: q for name, q in questions().items() if q.get("when") is not False and q.get("ask") is not False}
+    asked = {
+        name: q
+        for name, q in questions().items()
+        if q.get("when") is not False and q.get("ask") is not False
+    }
     assert len(asked) <= 6
     for name, question in asked.items():
         assert question["help"], name
@@ -59,9 +63,15 @@ def without(key: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("key", sorted(EVERY_KEY))
-def test_a_missing_key_is_optional_or_named(copy: Copy, template: Path, tmp_path: Path, key: str) -> None:
+def test_a_missing_key_is_optional_or_named(
+    copy: Copy, template: Path, tmp_path: Path, key: str
+) -> None:
     """With each key left out in turn, the copy succeeds or the sentence names that key: never an undefined variable."""
-    required = {"name": "name must be", "handle": "handle None must be", "role": "unknown role None"}
+    required = {
+        "name": "name must be",
+        "handle": "handle None must be",
+        "role": "unknown role None",
+    }
     team = [without(key), {**BOB, "senior": True}]
     if key in required:
         assert required[key] in refusal(template, tmp_path / "team", team=team)
@@ -73,35 +83,65 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "a string": ("alice, bob", "team must be a list"),
     "a mapping": ({"alice": "researcher"}, "team must be a list"),
     "nobody": ([], "team needs 1 to 200 members, not 0"),
-    "too many": ([{**ALICE, "handle": f"m{i}"} for i in range(201)], "team needs 1 to 200 members, not 201"),
+    "too many": (
+        [{**ALICE, "handle": f"m{i}"} for i in range(201)],
+        "team needs 1 to 200 members, not 201",
+    ),
     "a bare handle": (["alice"], "member 1: must be a mapping"),
-    "duplicate handle": ([ALICE, {**BOB, "handle": "alice"}], "member 2 (alice): duplicate handle 'alice'"),
+    "duplicate handle": (
+        [ALICE, {**BOB, "handle": "alice"}],
+        "member 2 (alice): duplicate handle 'alice'",
+    ),
     "unknown role": ([{**ALICE, "role": "quant"}], "member 1 (alice): unknown role 'quant'"),
     "no senior": ([{**ALICE, "senior": False}], "team has no active senior"),
     "the only senior left": ([{**ALICE, "left": True}, BOB], "team has no active senior"),
-    "reserved on Windows": ([{**ALICE, "handle": "con"}], "handle 'con' is a reserved file name on Windows"),
-    "reserved with a digit": ([{**ALICE, "handle": "lpt1"}], "handle 'lpt1' is a reserved file name"),
+    "reserved on Windows": (
+        [{**ALICE, "handle": "con"}],
+        "handle 'con' is a reserved file name on Windows",
+    ),
+    "reserved with a digit": (
+        [{**ALICE, "handle": "lpt1"}],
+        "handle 'lpt1' is a reserved file name",
+    ),
     "capital in handle": ([{**ALICE, "handle": "Alice"}], "handle 'Alice' must be"),
     "path in handle": ([{**ALICE, "handle": "../alice"}], "handle '../alice' must be"),
     "line end in handle": ([{**ALICE, "handle": "alice\n"}], "must be 1 to 39 lower-case letters"),
     "long handle": ([{**ALICE, "handle": "a" * 40}], "must be 1 to 39 lower-case letters"),
     "number as handle": ([{**ALICE, "handle": 7}], "handle 7 must be"),
     "list as handle": ([{**ALICE, "handle": ["alice"]}], "handle ['alice'] must be"),
-    "control character": ([{**ALICE, "name": "Al\x07ice"}], "member 1: name has control characters"),
+    "control character": (
+        [{**ALICE, "name": "Al\x07ice"}],
+        "member 1: name has control characters",
+    ),
     "line separator": ([{**ALICE, "name": "Al\u2028ice"}], "member 1: name has control characters"),
-    "right-to-left override": ([{**ALICE, "name": "Al\u202eice"}], "member 1: name has control characters"),
+    "right-to-left override": (
+        [{**ALICE, "name": "Al\u202eice"}],
+        "member 1: name has control characters",
+    ),
     "blank name": ([{**ALICE, "name": "  "}], "member 1 (alice): name must be 1 to 80"),
     "long name": ([{**ALICE, "name": "x" * 81}], "member 1 (alice): name must be 1 to 80"),
     "number as name": ([{**ALICE, "name": 5}], "member 1 (alice): name must be 1 to 80"),
     "unknown key": ([{**ALICE, "email": "a@b.c"}], "member 1 (alice): unknown key 'email'"),
     "senior as text": ([{**ALICE, "senior": "yes"}], "senior and left must be true or false"),
     "login with @": ([{**ALICE, "login": "@alice"}], "login '@alice' must be the user name"),
-    "duplicate login": ([{**ALICE, "login": "a"}, {**BOB, "login": "A"}], "member 2 (bob): duplicate login 'A'"),
+    "duplicate login": (
+        [{**ALICE, "login": "a"}, {**BOB, "login": "A"}],
+        "member 2 (bob): duplicate login 'A'",
+    ),
     "grants as a list": ([{**ALICE, "grants": ["read:kline"]}], "grants must be a mapping"),
     "unknown system": ([{**ALICE, "grants": {"ftp": ["read"]}}], "unknown system 'ftp' in grants"),
-    "unknown grant": ([{**ALICE, "deny": {"tickdb": ["read:all"]}}], "unknown grant 'read:all' of tickdb"),
-    "live trading": ([{**ALICE, "grants": {"broker_api": ["trade:live"]}}], "unknown grant 'trade:live' of broker_api"),
-    "grant as a string": ([{**ALICE, "grants": {"tickdb": "read:kline"}}], "grants of tickdb must be a list"),
+    "unknown grant": (
+        [{**ALICE, "deny": {"tickdb": ["read:all"]}}],
+        "unknown grant 'read:all' of tickdb",
+    ),
+    "live trading": (
+        [{**ALICE, "grants": {"broker_api": ["trade:live"]}}],
+        "unknown grant 'trade:live' of broker_api",
+    ),
+    "grant as a string": (
+        [{**ALICE, "grants": {"tickdb": "read:kline"}}],
+        "grants of tickdb must be a list",
+    ),
 }
 
 
@@ -121,7 +161,9 @@ def test_a_bad_roster_is_refused_in_one_sentence(template: Path, tmp_path: Path,
         ({"owner": "https://github.com/acme"}, "the owner must be written as"),
     ],
 )
-def test_other_bad_answers_are_refused(template: Path, tmp_path: Path, answers: dict[str, str], expected: str) -> None:
+def test_other_bad_answers_are_refused(
+    template: Path, tmp_path: Path, answers: dict[str, str], expected: str
+) -> None:
     """The sentence says what the answer may be."""
     assert expected in refusal(template, tmp_path / "team", **answers)
 
@@ -130,7 +172,12 @@ def test_the_example_team_never_replaces_a_recorded_one(template: Path, tmp_path
     """Where `initialised` is recorded, a missing team is an error and not the example."""
     with pytest.raises(ValueError, match='Question "team" is required'):
         copier.run_copy(
-            str(template), tmp_path / "team", data={"initialised": True}, defaults=True, unsafe=False, quiet=True
+            str(template),
+            tmp_path / "team",
+            data={"initialised": True},
+            defaults=True,
+            unsafe=False,
+            quiet=True,
         )
 
 
@@ -165,4 +212,6 @@ def test_the_message_after_copy_says_what_to_type_next(
     copier.run_copy(str(template), tmp_path / "team", defaults=True, unsafe=False, quiet=False)
     message = capfd.readouterr().err
     assert "quant setup" in message
-    assert f"WARNING: .copier-answers.yml records the template as the local path {template}" in message
+    assert (
+        f"WARNING: .copier-answers.yml records the template as the local path {template}" in message
+    )

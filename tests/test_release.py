@@ -11,9 +11,7 @@ import pytest
 from release import ReleaseError, add_release, changelog_entry, open_history, release, versions
 from tests.conftest import git, snapshot
 
-CHANGELOG = (
-    "# Changelog\n\n## 1.1.0\n\n- More.\n\nTo do: nothing.\n\n## 1.0.0\n\n- All.\n\nTo do: start.\n\n## 0.9.0\n\n- X.\n"
-)
+CHANGELOG = "# Changelog\n\n## 1.1.0\n\n- More.\n\nTo do: nothing.\n\n## 1.0.0\n\n- All.\n\nTo do: start.\n\n## 0.9.0\n\n- X.\n"
 
 
 @pytest.fixture
@@ -43,7 +41,9 @@ def test_a_release_appends_to_the_bundle_commits_and_tags(repository: Path, tmp_
     assert [str(version) for version in versions(history)] == ["1.0.0", "1.1.0"]
     for tag in ("1.0.0", "1.1.0"):
         for part in ("copier.yml", "template", "hooks"):
-            assert git(history, "rev-parse", f"{tag}:{part}") == git(repository, "rev-parse", f"{tag}:{part}")
+            assert git(history, "rev-parse", f"{tag}:{part}") == git(
+                repository, "rev-parse", f"{tag}:{part}"
+            )
     assert git(history, "rev-list", "--count", "main") == "2"
 
 
@@ -83,7 +83,15 @@ def test_a_shallow_clone_without_tags_reads_every_release(repository: Path, tmp_
     """The bundle is a file of the work tree: neither history nor tags are needed."""
     release(repository, "1.0.0")
     shallow = tmp_path / "shallow"
-    command = ["git", "clone", "--quiet", "--depth=1", "--no-tags", f"file://{repository}", str(shallow)]
+    command = [
+        "git",
+        "clone",
+        "--quiet",
+        "--depth=1",
+        "--no-tags",
+        f"file://{repository}",
+        str(shallow),
+    ]
     subprocess.run(command, check=True)
     history = open_history(shallow / "tests" / "releases.bundle", tmp_path / "history")
     assert [str(version) for version in versions(history)] == ["1.0.0"]

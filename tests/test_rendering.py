@@ -39,9 +39,17 @@ def files_of(folder: Path) -> set[str]:
 
 def expected_files(forge: str) -> set[str]:
     """Return what the template holds, without the suffix and without the other forge's files."""
-    others = tuple(prefix for name, prefixes in BY_FORGE.items() if name != forge for prefix in prefixes)
-    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "template").splitlines()
-    names = {name.removeprefix("template/").removesuffix(SUFFIX) for name in listed if (ROOT / name).is_file()}
+    others = tuple(
+        prefix for name, prefixes in BY_FORGE.items() if name != forge for prefix in prefixes
+    )
+    listed = git(
+        ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "template"
+    ).splitlines()
+    names = {
+        name.removeprefix("template/").removesuffix(SUFFIX)
+        for name in listed
+        if (ROOT / name).is_file()
+    }
     return {name for name in names if not name.startswith(others)}
 
 
@@ -118,7 +126,9 @@ def test_hostile_rosters_render_safely(copy: Copy, size: int) -> None:
     team = hostile_team(size)
     folder = copy(team=team, systems=["broker"])
     assert_valid(folder)
-    permissions = yaml.safe_load((folder / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8"))
+    permissions = yaml.safe_load(
+        (folder / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8")
+    )
     assert list(permissions["members"]) == sorted(member["handle"] for member in team)
     for member in team:
         rendered = permissions["members"][member["handle"]]
@@ -143,7 +153,9 @@ def test_only_systems_of_the_team_get_grants(copy: Copy) -> None:
             "grants": {"broker_api": ["trade:paper"]},
         }
     ]
-    permissions = yaml.safe_load((copy(team=team) / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8"))
+    permissions = yaml.safe_load(
+        (copy(team=team) / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8")
+    )
     assert all(list(grants) == ["tickdb"] for grants in permissions["roles"].values())
     assert permissions["members"]["alice"]["grants"] == {}
 
@@ -159,7 +171,9 @@ def test_the_order_of_the_roster_does_not_matter(copy: Copy) -> None:
 
 def test_no_path_depends_on_the_team(copy: Copy) -> None:
     """So no change of the team can delete a file."""
-    assert files_of(copy("one", team=hostile_team(1))) == files_of(copy("ten", team=hostile_team(10)))
+    assert files_of(copy("one", team=hostile_team(1))) == files_of(
+        copy("ten", team=hostile_team(10))
+    )
 
 
 def test_file_names_are_legal_on_windows(default_team: Path) -> None:
@@ -209,7 +223,12 @@ def test_what_git_ignores(copy: Copy) -> None:
     git(folder, "init", "--quiet")
 
     def ignored(name: str) -> bool:
-        return subprocess.run(["git", "check-ignore", "--quiet", name], cwd=folder, check=False).returncode == 0
+        return (
+            subprocess.run(
+                ["git", "check-ignore", "--quiet", name], cwd=folder, check=False
+            ).returncode
+            == 0
+        )
 
     assert [name for name in IGNORED if not ignored(name)] == []
     assert [name for name in KEPT if ignored(name)] == []
@@ -235,7 +254,9 @@ def test_the_team_repository_carries_no_licence_and_says_so(default_team: Path) 
 def test_the_readme_prints_what_the_team_owns(default_team: Path) -> None:
     """The list in copier.yml is the one that the README of the team repository prints."""
     readme = (default_team / "README.md").read_text(encoding="utf-8")
-    starters = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))["starters"]["default"]
+    starters = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))["starters"][
+        "default"
+    ]
     for starter in starters:
         assert f"`{starter['path'].lstrip('/')}`" in readme, starter
         assert (default_team / starter["path"].lstrip("/")).exists(), starter
@@ -252,7 +273,9 @@ def test_the_two_vocabularies_are_one(default_team: Path) -> None:
     }
     known = ast.literal_eval(literals["VOCABULARY"])
     document = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
-    asked = re.search(r"\{\{ (\{.*\}) \| to_json \}\}", document["vocabulary"]["default"], re.DOTALL)
+    asked = re.search(
+        r"\{\{ (\{.*\}) \| to_json \}\}", document["vocabulary"]["default"], re.DOTALL
+    )
     assert asked
     wanted = {system: set(grants) for system, grants in ast.literal_eval(asked[1]).items()}
     assert {system: set(grants) for system, (_, grants) in known.items()} == wanted

@@ -35,11 +35,14 @@ def state(repository: Path) -> dict[str, object]:
     }
 
 
-# --- the repository's own tools ---------------------------------------------------------------------------------------
+# --- the repository's own tools
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("forge", ["github", "gitlab"])
-def test_a_copy_passes_its_own_lint_and_types(copy: Copy, team_environment: TeamEnvironment, forge: str) -> None:
+def test_a_copy_passes_its_own_lint_and_types(
+    copy: Copy, team_environment: TeamEnvironment, forge: str
+) -> None:
     """Ruff and mypy, as the team configured them, have nothing to say about a fresh copy."""
     folder = copy(forge=forge, owner="acme", systems=["postgres", "s3", "broker"])
     git(folder, "init", "--quiet")
@@ -49,17 +52,24 @@ def test_a_copy_passes_its_own_lint_and_types(copy: Copy, team_environment: Team
 
 
 @pytest.mark.parametrize("forge", ["github", "gitlab"])
-def test_a_copy_passes_its_own_tests(copy: Copy, team_environment: TeamEnvironment, forge: str) -> None:
+def test_a_copy_passes_its_own_tests(
+    copy: Copy, team_environment: TeamEnvironment, forge: str
+) -> None:
     """The rendered repository's suite passes, whatever key and address the machine has set."""
     folder = copy(forge=forge, owner="acme")
     team_environment.run(folder, "quant", "setup", "--defaults")
-    machine = {"TICKDB_BASE_URL": "https://api.tickdb.ai", "TICKDB_API_KEY": "tk_live_not_used_by_any_test"}
+    machine = {
+        "TICKDB_BASE_URL": "https://api.tickdb.ai",
+        "TICKDB_API_KEY": "tk_live_not_used_by_any_test",
+    }
     done = team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider", env=machine)
     assert re.search(r"\d+ passed", done.stdout)
     assert git(folder, "status", "--porcelain") == "", "its tests leave the work tree as it was"
 
 
-def test_the_wheel_holds_every_package(copy: Copy, team_environment: TeamEnvironment, tmp_path: Path) -> None:
+def test_the_wheel_holds_every_package(
+    copy: Copy, team_environment: TeamEnvironment, tmp_path: Path
+) -> None:
     """An ordinary, non-editable install works too: the wheel names its packages and `load_env`."""
     folder = copy()
     target = tmp_path / "installed"
@@ -77,18 +87,26 @@ def test_the_wheel_holds_every_package(copy: Copy, team_environment: TeamEnviron
     ]
     run(*install, cwd=tmp_path)
     packages = ["data", "features", "strategies", "backtest", "utils"]
-    code = f"import load_env, infrastructure, {', '.join('quant_team_' + name for name in packages)}"
+    code = (
+        f"import load_env, infrastructure, {', '.join('quant_team_' + name for name in packages)}"
+    )
     python = team_environment.bin / "python"
-    run(python, "-c", code, cwd=tmp_path, env={"PYTHONPATH": str(target), "QUANT_ROOT": str(folder)})
+    run(
+        python, "-c", code, cwd=tmp_path, env={"PYTHONPATH": str(target), "QUANT_ROOT": str(folder)}
+    )
 
 
-# --- set-up -----------------------------------------------------------------------------------------------------------
+# --- set-up
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_setup_on_a_fresh_copy(repository: Path) -> None:
     """Git with `main` and `develop`, one commit that keeps the convention, an environment file, hooks, CODEOWNERS."""
     assert git(repository, "log", "--all", "--format=%s") == FIRST_COMMIT
-    assert git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split() == ["develop", "main"]
+    assert git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split() == [
+        "develop",
+        "main",
+    ]
     assert git(repository, "branch", "--show-current") == "develop"
     assert git(repository, "status", "--porcelain") == ""
     assert git(repository, "config", "quant.member") == "alice"
@@ -97,11 +115,15 @@ def test_setup_on_a_fresh_copy(repository: Path) -> None:
         assert (repository / ".env").stat().st_mode & 0o777 == 0o600
     for handle in ("alice", "bob", "charlie"):
         assert (repository / "notebooks" / handle / "example.ipynb").is_file()
-    modes = git(repository, "ls-files", "--stage", "hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push")
+    modes = git(
+        repository, "ls-files", "--stage", "hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push"
+    )
     assert {line.split()[0] for line in modes.splitlines()} == {"100755"}
 
 
-def test_setup_a_second_time_changes_nothing(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_setup_a_second_time_changes_nothing(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """Neither a commit nor a setting nor the environment file changes, even one that the user has edited."""
     (repository / ".env").write_text("TICKDB_BASE_URL=sandbox\nMINE=1\n", encoding="utf-8")
     before = state(repository)
@@ -116,7 +138,10 @@ def test_setup_on_a_clone(clone: Path, team_environment: TeamEnvironment) -> Non
     team_environment.run(clone, "quant", "setup", "--as", "bob")
     assert git(clone, "rev-parse", "HEAD") == head
     assert git(clone, "branch", "--show-current") == "main"
-    assert git(clone, "for-each-ref", "--format=%(refname:short)", "refs/heads").split() == ["develop", "main"]
+    assert git(clone, "for-each-ref", "--format=%(refname:short)", "refs/heads").split() == [
+        "develop",
+        "main",
+    ]
     assert git(clone, "rev-parse", "--abbrev-ref", "develop@{upstream}") == "origin/develop"
     assert git(clone, "status", "--porcelain") == ""
     assert git(clone, "config", "quant.member") == "bob"
@@ -125,28 +150,40 @@ def test_setup_on_a_clone(clone: Path, team_environment: TeamEnvironment) -> Non
     assert state(clone) == before
 
 
-def test_setup_gives_git_an_author_where_it_has_none(copy: Copy, team_environment: TeamEnvironment) -> None:
+def test_setup_gives_git_an_author_where_it_has_none(
+    copy: Copy, team_environment: TeamEnvironment
+) -> None:
     """A machine that never used git gets the member's name and an address that reaches nobody, here only."""
     folder = copy()
     empty = folder.parent / "empty"
     empty.write_text("", encoding="utf-8")
-    done = team_environment.run(folder, "quant", "setup", "--as", "charlie", env={"GIT_CONFIG_GLOBAL": str(empty)})
-    assert git(folder, "log", "--format=%an <%ae>", "-1") == "Charlie <charlie@users.noreply.invalid>"
+    done = team_environment.run(
+        folder, "quant", "setup", "--as", "charlie", env={"GIT_CONFIG_GLOBAL": str(empty)}
+    )
+    assert (
+        git(folder, "log", "--format=%an <%ae>", "-1") == "Charlie <charlie@users.noreply.invalid>"
+    )
     assert "git had no user name" in done.stdout
     assert empty.read_text(encoding="utf-8") == ""
 
 
-def test_setup_without_a_terminal_asks_for_as(copy: Copy, team_environment: TeamEnvironment) -> None:
+def test_setup_without_a_terminal_asks_for_as(
+    copy: Copy, team_environment: TeamEnvironment
+) -> None:
     """Without a terminal and without --as or --defaults, nothing is done and the sentence says what to type."""
     folder = copy()
     done = team_environment.run(folder, "quant", "setup", check=False)
     assert done.returncode == 1
-    assert done.stderr.strip() == "quant: Who are you? Run `quant setup --as HANDLE` with one of: alice, bob, charlie."
+    assert (
+        done.stderr.strip()
+        == "quant: Who are you? Run `quant setup --as HANDLE` with one of: alice, bob, charlie."
+    )
     assert not (folder / ".git").exists()
     assert not (folder / ".env").exists()
 
 
-# --- doctor -----------------------------------------------------------------------------------------------------------
+# --- doctor
+# -----------------------------------------------------------------------------------------------------------
 
 
 def break_mode(repository: Path) -> None:
@@ -163,7 +200,10 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "environment file in git": (break_env_tracked, "git rm --cached .env"),
     "hooks path": (lambda r: git(r, "config", "core.hooksPath", ".husky"), "quant setup"),
     "interpreter gone": (lambda r: git(r, "config", "quant.python", "/gone/python"), "quant setup"),
-    "filter unset": (lambda r: git(r, "config", "--unset", "filter.quant-notebook.clean"), "quant setup"),
+    "filter unset": (
+        lambda r: git(r, "config", "--unset", "filter.quant-notebook.clean"),
+        "quant setup",
+    ),
     "mode lost": (
         lambda r: git(r, "update-index", "--chmod=-x", "hooks/pre-push"),
         "git update-index --chmod=+x hooks/pre-push",
@@ -207,29 +247,38 @@ def test_doctor_names_the_fault_and_the_command(
     assert "Traceback" not in done.stderr
 
 
-def test_doctor_is_content_with_a_fresh_repository(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_doctor_is_content_with_a_fresh_repository(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """No FAIL line; the local template source is a warning with its remedy."""
     done = team_environment.run(repository, "quant", "doctor")
     assert "FAIL" not in done.stdout
-    assert re.search(r"^warn  template: .*quant template source ADDRESS$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^warn  template: .*quant template source ADDRESS$", done.stdout, re.MULTILINE
+    )
 
 
 def test_doctor_says_which_source_won(repository: Path, team_environment: TeamEnvironment) -> None:
     """The environment wins over `.env`; the value of a secret is not printed."""
-    done = team_environment.run(repository, "quant", "doctor", env={"TICKDB_API_KEY": "tk_test_0123456789"})
+    done = team_environment.run(
+        repository, "quant", "doctor", env={"TICKDB_API_KEY": "tk_test_0123456789"}
+    )
     assert "TICKDB_BASE_URL=sandbox from .env" in done.stdout
     assert "TICKDB_API_KEY(set) from environment" in done.stdout
     assert "tk_test_0123456789" not in done.stdout + done.stderr
 
 
-# --- the first runs ---------------------------------------------------------------------------------------------------
+# --- the first runs
+# ---------------------------------------------------------------------------------------------------
 
 
 def logged(repository: Path) -> list[Path]:
     return sorted((repository / "results").glob("*/*.yaml"))
 
 
-def test_a_backtest_is_printed_stamped_and_logged(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_a_backtest_is_printed_stamped_and_logged(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """`quant run momentum` prints a table stamped SYNTHETIC and leaves one file with the article's fields."""
     done = team_environment.run(repository, "quant", "run", "momentum")
     assert "SYNTHETIC" in done.stdout
@@ -241,31 +290,60 @@ def test_a_backtest_is_printed_stamped_and_logged(repository: Path, team_environ
     assert document["analyst"] == "alice"
     assert document["source"] == "sandbox"
     assert document["code"]["commit"] == git(repository, "rev-parse", "HEAD")
-    for field in ("strategy", "version", "date", "timestamp", "parameters", "conclusion", "next_steps"):
+    for field in (
+        "strategy",
+        "version",
+        "date",
+        "timestamp",
+        "parameters",
+        "conclusion",
+        "next_steps",
+    ):
         assert field in document
     config = {"start_date", "end_date", "symbols", "initial_capital", "commission", "slippage"}
     assert config <= set(document["backtest_config"])
-    measures = {"total_return", "sharpe_ratio", "max_drawdown", "win_rate", "profit_factor", "num_trades"}
+    measures = {
+        "total_return",
+        "sharpe_ratio",
+        "max_drawdown",
+        "win_rate",
+        "profit_factor",
+        "num_trades",
+    }
     assert measures <= set(document["results"])
 
 
-def test_two_runs_at_once_leave_two_files(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_two_runs_at_once_leave_two_files(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """Runs in the same second never overwrite each other."""
     environment = {**os.environ, **team_environment.environment(repository)}
     program = shutil.which("quant", path=str(team_environment.bin))
     assert program
     runs = [
-        subprocess.Popen([program, "run", "momentum"], cwd=repository, env=environment, stdout=subprocess.DEVNULL)
+        subprocess.Popen(
+            [program, "run", "momentum"], cwd=repository, env=environment, stdout=subprocess.DEVNULL
+        )
         for _ in range(3)
     ]
     assert [process.wait() for process in runs] == [0, 0, 0]
     assert len(logged(repository)) == 3
 
 
-def test_the_example_notebook_runs_from_top_to_bottom(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_the_example_notebook_runs_from_top_to_bottom(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """In the member's folder, with a real kernel, and a commit of it holds no outputs."""
     kernels = repository.parent / "jupyter"
-    install: list[str | Path] = ["-m", "ipykernel", "install", "--prefix", kernels, "--name", "quant-team"]
+    install: list[str | Path] = [
+        "-m",
+        "ipykernel",
+        "install",
+        "--prefix",
+        kernels,
+        "--name",
+        "quant-team",
+    ]
     team_environment.run(repository, "python", *install)
     notebook = repository / "notebooks" / "alice" / "example.ipynb"
     code = (
@@ -308,7 +386,10 @@ def test_the_team_agrees_on_its_data(repository: Path, team_environment: TeamEnv
     assert all(facts["locked"] for facts in data.values())
     lock = repository / "data.lock"
     lines = lock.read_text(encoding="utf-8").splitlines()
-    changed = [re.sub("sha256:.{64}", f"sha256:{'0' * 64}", x) if " MSFT.US 1d 2024-02 " in x else x for x in lines]
+    changed = [
+        re.sub("sha256:.{64}", f"sha256:{'0' * 64}", x) if " MSFT.US 1d 2024-02 " in x else x
+        for x in lines
+    ]
     assert changed != lines
     lock.write_text("\n".join(changed) + "\n", encoding="utf-8", newline="\n")
     done = team_environment.run(repository, "quant", "data", "verify", check=False)
@@ -322,7 +403,8 @@ def test_the_team_agrees_on_its_data(repository: Path, team_environment: TeamEnv
     assert len(logged(repository)) == 2
 
 
-# --- bad input --------------------------------------------------------------------------------------------------------
+# --- bad input
+# --------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -342,7 +424,9 @@ def refused(repository: Path, team_environment: TeamEnvironment, *command: str, 
 
     def files() -> list[str]:
         lines = git(repository, "status", "--porcelain", "--ignored").splitlines()
-        return [line for line in lines if not line.endswith(("__pycache__/", " data/", "_cache/"))]  # caches
+        return [
+            line for line in lines if not line.endswith(("__pycache__/", " data/", "_cache/"))
+        ]  # caches
 
     before = files()
     done = team_environment.run(repository, *command, check=False, env=env)
@@ -394,7 +478,13 @@ def test_no_network_is_one_sentence(repository: Path, team_environment: TeamEnvi
     """A service that cannot be reached is named, and the sandbox offered."""
     address = f"http://127.0.0.1:{free_port()}"
     sentence = refused(
-        repository, team_environment, "quant", "run", "momentum", TICKDB_BASE_URL=address, TICKDB_API_KEY="tk_test_1"
+        repository,
+        team_environment,
+        "quant",
+        "run",
+        "momentum",
+        TICKDB_BASE_URL=address,
+        TICKDB_API_KEY="tk_test_1",
     )
     assert "127.0.0.1" in sentence
     assert "tk_test_1" not in sentence
@@ -417,11 +507,23 @@ def test_a_wrong_key_is_one_sentence(repository: Path, team_environment: TeamEnv
         server.stdout.readline()
         variables = {"TICKDB_BASE_URL": f"http://127.0.0.1:{port}"}
         key = "tk_live_wrong_wrong_wrong"
-        sentence = refused(repository, team_environment, "quant", "run", "momentum", **variables, TICKDB_API_KEY=key)
+        sentence = refused(
+            repository,
+            team_environment,
+            "quant",
+            "run",
+            "momentum",
+            **variables,
+            TICKDB_API_KEY=key,
+        )
         assert "TICKDB_API_KEY" in sentence
         assert key not in sentence
         done = team_environment.run(
-            repository, "quant", "run", "momentum", env={**variables, "TICKDB_API_KEY": "sandbox-key"}
+            repository,
+            "quant",
+            "run",
+            "momentum",
+            env={**variables, "TICKDB_API_KEY": "sandbox-key"},
         )
         assert "momentum" in done.stdout
     finally:
@@ -429,7 +531,9 @@ def test_a_wrong_key_is_one_sentence(repository: Path, team_environment: TeamEnv
         server.communicate()
 
 
-def test_an_unreadable_environment_file_is_one_sentence(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_an_unreadable_environment_file_is_one_sentence(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """Bytes that are no text: the file is named."""
     (repository / ".env").write_bytes(b"\xff\xfe\x00")
     assert ".env" in refused(repository, team_environment, "quant", "run", "momentum")
@@ -442,34 +546,50 @@ def test_no_git_is_one_sentence(copy: Copy, team_environment: TeamEnvironment) -
         folder, "quant", "setup", "--defaults", check=False, env={"PATH": str(team_environment.bin)}
     )
     assert done.returncode == 1
-    assert done.stderr.strip() == "quant: Git is not on PATH: install git, then run this command again."
+    assert (
+        done.stderr.strip()
+        == "quant: Git is not on PATH: install git, then run this command again."
+    )
     assert not (folder / ".env").exists()
 
 
-def test_outside_a_repository_is_one_sentence(tmp_path: Path, team_environment: TeamEnvironment) -> None:
+def test_outside_a_repository_is_one_sentence(
+    tmp_path: Path, team_environment: TeamEnvironment
+) -> None:
     """In a folder that is no team repository, with no editable install to fall back on, the sentence says so."""
-    done = team_environment.run(tmp_path, "quant", "doctor", check=False, env={"QUANT_ROOT": str(tmp_path / "gone")})
+    done = team_environment.run(
+        tmp_path, "quant", "doctor", check=False, env={"QUANT_ROOT": str(tmp_path / "gone")}
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("quant: QUANT_ROOT names")
 
 
-# --- the team changes -------------------------------------------------------------------------------------------------
+# --- the team changes
+# -------------------------------------------------------------------------------------------------
 
 DANA = {"name": "Dana", "handle": "dana", "role": "researcher", "login": "dana-d"}
 
 
 def change_team(
-    repository: Path, environment: TeamEnvironment, change: Callable[[list[dict[str, object]]], None]
+    repository: Path,
+    environment: TeamEnvironment,
+    change: Callable[[list[dict[str, object]]], None],
 ) -> subprocess.CompletedProcess[str]:
     answers = yaml.safe_load((repository / ".copier-answers.yml").read_text(encoding="utf-8"))
     change(answers["team"])
     file = repository.parent / "team.yml"
     file.write_text(yaml.safe_dump(answers["team"]), encoding="utf-8")
-    path = os.pathsep.join([str(Path(sys.executable).parent), environment.environment(repository)["PATH"]])
-    return environment.run(repository, "quant", "team", "edit", "--file", str(file), check=False, env={"PATH": path})
+    path = os.pathsep.join(
+        [str(Path(sys.executable).parent), environment.environment(repository)["PATH"]]
+    )
+    return environment.run(
+        repository, "quant", "team", "edit", "--file", str(file), check=False, env={"PATH": path}
+    )
 
 
-def test_somebody_joins_and_somebody_leaves(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_somebody_joins_and_somebody_leaves(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """The change is uncommitted and compiled, the newcomer has a folder, the leaver's stays, the commit line shown."""
     git(repository, "switch", "--quiet", "-c", "feature/alice/team")
 
@@ -482,9 +602,15 @@ def test_somebody_joins_and_somebody_leaves(repository: Path, team_environment: 
     assert "dana joins the team" in done.stdout
     assert "bob leaves the team" in done.stdout
     assert 'git commit -m "feat: change the team"' in done.stdout
-    permissions = yaml.safe_load((repository / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8"))
+    permissions = yaml.safe_load(
+        (repository / "infrastructure" / "permissions.yaml").read_text(encoding="utf-8")
+    )
     assert permissions["members"]["bob"]["left"] is True
-    assert (repository / "hooks" / "handles").read_text(encoding="utf-8").split() == ["alice", "charlie", "dana"]
+    assert (repository / "hooks" / "handles").read_text(encoding="utf-8").split() == [
+        "alice",
+        "charlie",
+        "dana",
+    ]
     assert (repository / "notebooks" / "bob" / "example.ipynb").is_file()
     assert (repository / "notebooks" / "dana" / "example.ipynb").is_file()
     assert "@dana-d" in (repository / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
@@ -501,7 +627,9 @@ def test_somebody_joins_and_somebody_leaves(repository: Path, team_environment: 
 def test_a_bad_roster_changes_nothing(repository: Path, team_environment: TeamEnvironment) -> None:
     """The template's sentence is passed on, and the tree stays clean."""
     git(repository, "switch", "--quiet", "-c", "feature/alice/team")
-    done = change_team(repository, team_environment, lambda team: team.append({**DANA, "role": "boss"}))
+    done = change_team(
+        repository, team_environment, lambda team: team.append({**DANA, "role": "boss"})
+    )
     assert done.returncode == 1
     assert done.stderr.strip() == (
         "quant: The roster is refused: member 4 (dana): unknown role 'boss'; it is researcher or infrastructure."
@@ -509,16 +637,23 @@ def test_a_bad_roster_changes_nothing(repository: Path, team_environment: TeamEn
     assert git(repository, "status", "--porcelain") == ""
 
 
-def test_the_team_changes_only_where_it_can_be_reviewed(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_the_team_changes_only_where_it_can_be_reviewed(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """Refused on develop, with a dirty tree, without Copier and without the template's source: a sentence each."""
     add = lambda team: team.append(dict(DANA))  # noqa: E731
     assert "not on develop" in change_team(repository, team_environment, add).stderr
     git(repository, "switch", "--quiet", "-c", "feature/alice/team")
     (repository / "note.txt").write_text("x", encoding="utf-8")
-    assert "The work tree is not clean (?? note.txt)" in change_team(repository, team_environment, add).stderr
+    assert (
+        "The work tree is not clean (?? note.txt)"
+        in change_team(repository, team_environment, add).stderr
+    )
     (repository / "note.txt").unlink()
     answers = repository / ".copier-answers.yml"
-    text = re.sub(r"_src_path: .*", "_src_path: /gone/template", answers.read_text(encoding="utf-8"))
+    text = re.sub(
+        r"_src_path: .*", "_src_path: /gone/template", answers.read_text(encoding="utf-8")
+    )
     answers.write_text(text, encoding="utf-8")
     git(repository, "commit", "--quiet", "--all", "--no-verify", "-m", "fix: lose the template")
     done = change_team(repository, team_environment, add)
@@ -528,7 +663,9 @@ def test_the_team_changes_only_where_it_can_be_reviewed(repository: Path, team_e
         assert "Traceback" not in refusal.stderr
 
 
-def test_without_copier_the_line_that_installs_it(repository: Path, team_environment: TeamEnvironment) -> None:
+def test_without_copier_the_line_that_installs_it(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
     """With neither copier nor uvx nor pipx on PATH, `quant team edit` names the command."""
     git(repository, "switch", "--quiet", "-c", "feature/alice/team")
     bare = repository.parent / "bin"
@@ -576,12 +713,16 @@ def test_on_a_terminal_the_roster_opens_in_the_editor_until_it_is_accepted(
     assert "dana" in (repository / "hooks" / "handles").read_text(encoding="utf-8")
 
 
-def test_on_a_terminal_setup_asks_who_you_are(clone: Path, team_environment: TeamEnvironment) -> None:
+def test_on_a_terminal_setup_asks_who_you_are(
+    clone: Path, team_environment: TeamEnvironment
+) -> None:
     """The one question of the set-up, with the handles to choose from."""
     pexpect = pytest.importorskip("pexpect")
     environment = {**os.environ, **team_environment.environment(clone)}
     quant = str(team_environment.bin / "quant")
-    terminal = pexpect.spawn(quant, ["setup"], cwd=str(clone), env=environment, encoding="utf-8", timeout=60)
+    terminal = pexpect.spawn(
+        quant, ["setup"], cwd=str(clone), env=environment, encoding="utf-8", timeout=60
+    )
     terminal.expect(r"Who are you \(alice, bob, charlie\)\?")
     terminal.sendline("bob")
     terminal.expect(pexpect.EOF)

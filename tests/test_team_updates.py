@@ -17,7 +17,11 @@ ADDRESS = "https://template.invalid/template.git"
 
 def mirrored(history: Path) -> dict[str, str]:
     """Return the variables with which git takes ADDRESS from a local copy."""
-    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{history}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{history}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+    }
 
 
 def record_source(folder: Path, address: str) -> None:
@@ -42,10 +46,13 @@ def failed(repository: Path, environment: TeamEnvironment, **env: str) -> list[s
     return [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
 
 
-# --- conflicts --------------------------------------------------------------------------------------------------------
+# --- conflicts
+# --------------------------------------------------------------------------------------------------------
 
 
-def test_conflicts_of_an_update_are_named_until_resolved(team: Path, team_environment: TeamEnvironment) -> None:
+def test_conflicts_of_an_update_are_named_until_resolved(
+    team: Path, team_environment: TeamEnvironment
+) -> None:
     """Doctor names the unmerged file; staged as it is, the hook does; committed past the hook, doctor and CI do."""
     readme = team / "README.md"
     readme.write_text("# ours\n" + readme.read_text("utf-8"), encoding="utf-8", newline="\n")
@@ -54,7 +61,9 @@ def test_conflicts_of_an_update_are_named_until_resolved(team: Path, team_enviro
     assert any("README.md: unmerged" in line for line in failed(team, team_environment))
     git(team, "checkout", "HEAD", "--", ".")
     readme.write_text(
-        "<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n", encoding="utf-8", newline="\n"
+        "<<<<<<< before updating\nours\n=======\ntheirs\n>>>>>>> after updating\n",
+        encoding="utf-8",
+        newline="\n",
     )
     git(team, "add", "README.md")
     done = team_environment.run(team, "git", "commit", "-m", "docs: update", check=False)
@@ -63,15 +72,22 @@ def test_conflicts_of_an_update_are_named_until_resolved(team: Path, team_enviro
     assert any("README.md: conflict markers" in line for line in failed(team, team_environment))
     git(team, "commit", "--quiet", "--no-verify", "-m", "docs: update")
     assert any("README.md: conflict markers" in line for line in failed(team, team_environment))
-    done = team_environment.run(team, "prek", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", check=False)
+    done = team_environment.run(
+        team, "prek", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", check=False
+    )
     assert "README.md: line 1 is the mark of a conflict" in done.stdout
 
 
-def test_rejected_changes_of_an_update_are_named(team: Path, team_environment: TeamEnvironment) -> None:
+def test_rejected_changes_of_an_update_are_named(
+    team: Path, team_environment: TeamEnvironment
+) -> None:
     """A `.rej` file shows in `git status`, in doctor, and in the hook once it is staged."""
     (team / "README.md.rej").write_text("@@ -1 +1 @@\n", encoding="utf-8")
     assert git(team, "status", "--porcelain") == "?? README.md.rej"
-    assert any("README.md.rej" in line and line.endswith("rm README.md.rej") for line in failed(team, team_environment))
+    assert any(
+        "README.md.rej" in line and line.endswith("rm README.md.rej")
+        for line in failed(team, team_environment)
+    )
     git(team, "add", "--all")
     done = team_environment.run(team, "git", "commit", "-m", "docs: update", check=False)
     assert done.returncode != 0
@@ -92,7 +108,8 @@ def test_a_rendered_file_edited_by_hand_is_noticed_and_explained(
     assert any(line.startswith("FAIL  roster:") and "git checkout" in line for line in lines), lines
 
 
-# --- a newer version --------------------------------------------------------------------------------------------------
+# --- a newer version
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -118,7 +135,11 @@ def test_a_newer_version_is_announced_with_its_changelog(
     record_source(team, ADDRESS)
     env = mirrored(published)
     done = team_environment.run(team, "quant", "doctor", env=env)
-    assert re.search(rf"^warn  template: +{NEXT}; {CHANGED} is out .*->  copier update$", done.stdout, re.MULTILINE)
+    assert re.search(
+        rf"^warn  template: +{NEXT}; {CHANGED} is out .*->  copier update$",
+        done.stdout,
+        re.MULTILINE,
+    )
     news = team_environment.run(team, "quant", "template", "news", env=env).stdout
     assert news.startswith(f"# Template {CHANGED} is out\n")
     assert "- Everything is new." in news
@@ -126,7 +147,9 @@ def test_a_newer_version_is_announced_with_its_changelog(
     assert "Not yet" not in news
 
 
-def test_the_newest_version_has_no_news(history: Path, tmp_path: Path, team_environment: TeamEnvironment) -> None:
+def test_the_newest_version_has_no_news(
+    history: Path, tmp_path: Path, team_environment: TeamEnvironment
+) -> None:
     """At the newest version, doctor says so and the news is empty, so that CI opens no issue."""
     folder = copy(history, tmp_path / "team", NEXT, TEAM)
     team_environment.run(folder, "quant", "setup", "--defaults")
@@ -136,7 +159,10 @@ def test_the_newest_version_has_no_news(history: Path, tmp_path: Path, team_envi
     git(only, "fetch", "--quiet", "--no-tags", str(history), f"refs/tags/{NEXT}:refs/tags/{NEXT}")
     env = mirrored(only)
     assert team_environment.run(folder, "quant", "template", "news", env=env).stdout == ""
-    assert f"{NEXT} from {ADDRESS}, the newest" in team_environment.run(folder, "quant", "doctor", env=env).stdout
+    assert (
+        f"{NEXT} from {ADDRESS}, the newest"
+        in team_environment.run(folder, "quant", "doctor", env=env).stdout
+    )
 
 
 def test_doctor_never_fails_offline(team: Path, team_environment: TeamEnvironment) -> None:
@@ -150,7 +176,8 @@ def test_doctor_never_fails_offline(team: Path, team_environment: TeamEnvironmen
     assert done.stderr.startswith(f"quant: The template's source {ADDRESS} cannot be reached")
 
 
-# --- teammates' machines ----------------------------------------------------------------------------------------------
+# --- teammates' machines
+# ----------------------------------------------------------------------------------------------
 
 
 def test_a_local_template_is_mended_by_one_command(
@@ -158,7 +185,11 @@ def test_a_local_template_is_mended_by_one_command(
 ) -> None:
     """Doctor explains it; `quant template source ADDRESS` records an address, after which anybody updates."""
     done = team_environment.run(team, "quant", "doctor")
-    assert re.search(r"^warn  template: .*local path.*->  quant template source ADDRESS$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^warn  template: .*local path.*->  quant template source ADDRESS$",
+        done.stdout,
+        re.MULTILINE,
+    )
     env = mirrored(history)
     before = yaml.safe_load((team / ".copier-answers.yml").read_text(encoding="utf-8"))
     team_environment.run(team, "quant", "template", "source", ADDRESS, env=env)
@@ -170,9 +201,14 @@ def test_a_local_template_is_mended_by_one_command(
 
 @pytest.mark.parametrize(
     ("address", "sentence"),
-    [("../template", "is a path of this machine"), ("https://gone.invalid/x.git", "cannot be reached")],
+    [
+        ("../template", "is a path of this machine"),
+        ("https://gone.invalid/x.git", "cannot be reached"),
+    ],
 )
-def test_a_bad_address_is_refused(team: Path, team_environment: TeamEnvironment, address: str, sentence: str) -> None:
+def test_a_bad_address_is_refused(
+    team: Path, team_environment: TeamEnvironment, address: str, sentence: str
+) -> None:
     """Another local path, or an address that nobody answers at: one sentence, and the answers stay as they are."""
     before = (team / ".copier-answers.yml").read_bytes()
     env = mirrored(Path("/gone")) | {"GIT_CONFIG_VALUE_0": "https://gone.invalid/x.git"}
@@ -182,7 +218,8 @@ def test_a_bad_address_is_refused(team: Path, team_environment: TeamEnvironment,
     assert (team / ".copier-answers.yml").read_bytes() == before
 
 
-# --- after the update -------------------------------------------------------------------------------------------------
+# --- after the update
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("release", [RELEASES[0], NEXT])
@@ -207,7 +244,12 @@ def test_the_teams_own_tests_pass_after_an_update(
 
 def test_each_forge_has_a_job_for_the_news(template: Path, tmp_path: Path) -> None:
     """The scheduled job is there for both forges, and has the rights to write an issue and no more."""
-    github = copy_template(template, tmp_path / "one", {"forge": "github"}) / ".github" / "workflows" / "template.yml"
+    github = (
+        copy_template(template, tmp_path / "one", {"forge": "github"})
+        / ".github"
+        / "workflows"
+        / "template.yml"
+    )
     job = yaml.safe_load(github.read_text(encoding="utf-8"))
     assert job["permissions"] == {"contents": "read", "issues": "write"}
     assert "quant template news > news.md" in github.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """`copier update` is dull: from every release it brings what changed and loses nobody's work.
 
-The history of releases comes from `tests/releases.bundle`; the working tree is added to it as the next one.
+The history of releases comes from `tests/releases.bundle`; the working tree is added to it as the
+next one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from tests.releases import (
     update,
 )
 
-# --- from every release -----------------------------------------------------------------------------------------------
+# --- from every release
+# -----------------------------------------------------------------------------------------------
 
 
 def test_there_is_a_release_to_update_from() -> None:
@@ -57,7 +59,9 @@ def test_an_untouched_project_updated_equals_a_fresh_copy(
     old = copy(history, tmp_path / "old", release, TEAM, forge=forge, systems=["postgres"])
     starters = {n: b for n, b in content(old, starters=True).items() if n not in content(old)}
     update(old, NEXT)
-    assert_same(old, render(history, tmp_path / "new", NEXT, TEAM, forge=forge, systems=["postgres"]))
+    assert_same(
+        old, render(history, tmp_path / "new", NEXT, TEAM, forge=forge, systems=["postgres"])
+    )
     now = content(old, starters=True)
     assert {name: now[name] for name in starters} == starters
     assert git(old, "diff", "--name-only", "--diff-filter=U") == ""
@@ -74,10 +78,13 @@ def test_an_update_twice_changes_nothing(history: Path, tmp_path: Path) -> None:
     assert git(folder, "status", "--porcelain") == ""
 
 
-# --- mine and yours ---------------------------------------------------------------------------------------------------
+# --- mine and yours
+# ---------------------------------------------------------------------------------------------------
 
 
-def test_a_line_of_the_team_survives_in_every_template_owned_file(history: Path, tmp_path: Path) -> None:
+def test_a_line_of_the_team_survives_in_every_template_owned_file(
+    history: Path, tmp_path: Path
+) -> None:
     """The template changes the top of every file, the team has added to the end of each: both are there."""
     folder = copy(history, tmp_path / "team", NEXT, TEAM)
     owned = [name for name in content(folder) if name != ".copier-answers.yml"]
@@ -98,7 +105,9 @@ def test_an_edit_of_the_same_line_conflicts_visibly(history: Path, tmp_path: Pat
     owned = [name for name in content(folder) if name != ".copier-answers.yml"]
     for name in owned:
         path = folder / name
-        path.write_text("# a line of the team\n" + path.read_text("utf-8"), encoding="utf-8", newline="\n")
+        path.write_text(
+            "# a line of the team\n" + path.read_text("utf-8"), encoding="utf-8", newline="\n"
+        )
     commit(folder)
     update(folder, CHANGED)
     unmerged = set(git(folder, "diff", "--name-only", "--diff-filter=U").splitlines())
@@ -119,19 +128,26 @@ def test_what_the_team_owns_is_never_touched(history: Path, tmp_path: Path) -> N
     (folder / starters[1]).unlink()
     (folder / "docs" / "scaling.md").unlink()
     commit(folder)
-    before = {name: data for name, data in content(folder, starters=True).items() if name in starters}
+    before = {
+        name: data for name, data in content(folder, starters=True).items() if name in starters
+    }
     update(folder, CHANGED)
-    after = {name: data for name, data in content(folder, starters=True).items() if name in starters}
+    after = {
+        name: data for name, data in content(folder, starters=True).items() if name in starters
+    }
     assert after == before
     assert not (folder / starters[1]).exists()
     assert not (folder / "docs" / "scaling.md").exists()
 
 
-# --- where an update cannot run ---------------------------------------------------------------------------------------
+# --- where an update cannot run
+# ---------------------------------------------------------------------------------------
 
 
 def last_line(folder: Path, *arguments: str) -> str:
-    done = run(sys.executable, "-m", "copier", "update", "--defaults", *arguments, cwd=folder, check=False)
+    done = run(
+        sys.executable, "-m", "copier", "update", "--defaults", *arguments, cwd=folder, check=False
+    )
     assert done.returncode != 0
     return done.stderr.strip().splitlines()[-1]
 
@@ -159,10 +175,23 @@ def test_an_update_that_cannot_run_says_why(history: Path, tmp_path: Path) -> No
 def test_an_update_works_offline_from_a_mirror(history: Path, tmp_path: Path) -> None:
     """With `url.<mirror>.insteadOf`, git takes the address from a local copy."""
     address = "https://template.invalid/template.git"
-    mirror = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{history}.insteadOf", "GIT_CONFIG_VALUE_0": address}
+    mirror = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{history}.insteadOf",
+        "GIT_CONFIG_VALUE_0": address,
+    }
     env = {**mirror, "XDG_CACHE_HOME": str(tmp_path / "cache")}
     copier = [sys.executable, "-m", "copier"]
-    run(*copier, "copy", "--defaults", f"--vcs-ref={RELEASES[-1]}", address, "team", cwd=tmp_path, env=env)
+    run(
+        *copier,
+        "copy",
+        "--defaults",
+        f"--vcs-ref={RELEASES[-1]}",
+        address,
+        "team",
+        cwd=tmp_path,
+        env=env,
+    )
     folder = tmp_path / "team"
     git(folder, "init", "--quiet")
     commit(folder)

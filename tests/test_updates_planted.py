@@ -62,7 +62,9 @@ def remove_question(source: Path) -> None:
 
 def roster_path(source: Path) -> None:
     folder = source / "template" / "notebooks"
-    (folder / "{% yield m from active %}{{ m.handle }}.md{% endyield %}.jinja").write_text("x\n", encoding="utf-8")
+    (folder / "{% yield m from active %}{{ m.handle }}.md{% endyield %}.jinja").write_text(
+        "x\n", encoding="utf-8"
+    )
 
 
 def forget_starter(source: Path) -> None:
@@ -74,10 +76,16 @@ def forget_starter(source: Path) -> None:
 PLANTED: dict[str, Callable[[Path], object]] = {
     "a removed question that a file still uses": remove_question,
     "a starter that is not excluded": forget_starter,
-    "an unsorted dump of the team": edit("template/hooks/handles.jinja", "for member in active", "for member in team"),
-    "a task": edit("copier.yml", "_subdirectory: template", '_subdirectory: template\n_tasks: ["true"]'),
+    "an unsorted dump of the team": edit(
+        "template/hooks/handles.jinja", "for member in active", "for member in team"
+    ),
+    "a task": edit(
+        "copier.yml", "_subdirectory: template", '_subdirectory: template\n_tasks: ["true"]'
+    ),
     "a path that depends on the roster": roster_path,
-    "a template that changes on its own": edit("template/hooks/handles.jinja", "{{", "{{ range(10000) | random }}{{"),
+    "a template that changes on its own": edit(
+        "template/hooks/handles.jinja", "{{", "{{ range(10000) | random }}{{"
+    ),
 }
 
 
@@ -86,10 +94,14 @@ DANA: dict[str, Any] = {"name": "Dana", "handle": "dana", "role": "researcher"}
 
 def assert_dull(releases: Path, folder: Path) -> None:
     """Update a project with a file and edits of its own to another team; fail if anything is lost or differs."""
-    team: list[dict[str, Any]] = [dict(reversed(m.items())) for m in (CHARLIE, {**ALICE, "name": "A"}, DANA)]
+    team: list[dict[str, Any]] = [
+        dict(reversed(m.items())) for m in (CHARLIE, {**ALICE, "name": "A"}, DANA)
+    ]
     old = copy(releases, folder / "old", RELEASES[-1], TEAM)
     starters = {
-        name: data for name, data in content(old, starters=True).items() if f"/{name}".startswith(tuple(STARTERS))
+        name: data
+        for name, data in content(old, starters=True).items()
+        if f"/{name}".startswith(tuple(STARTERS))
     }
     (old / "notebooks" / "bob.md").write_text("bob's\n", encoding="utf-8")
     commit(old)
@@ -117,7 +129,9 @@ def test_the_template_is_dull(history: Path, tmp_path: Path) -> None:
 def test_a_planted_fault_is_seen(history: Path, tmp_path: Path, fault: str) -> None:
     """Each bad change to the template fails: by an assertion, or because Copier refuses it."""
     bad = planted(history, tmp_path / "history", PLANTED[fault])
-    with pytest.raises((AssertionError, ValueError, UserMessageError, UndefinedError, UnsafeTemplateError)) as caught:
+    with pytest.raises(
+        (AssertionError, ValueError, UserMessageError, UndefinedError, UnsafeTemplateError)
+    ) as caught:
         assert_dull(bad, tmp_path)
     print(f"{fault}: {type(caught.value).__name__}: {caught.value}")
 
@@ -125,7 +139,9 @@ def test_a_planted_fault_is_seen(history: Path, tmp_path: Path, fault: str) -> N
 def test_a_tightened_validator_never_replaces_the_team(history: Path, tmp_path: Path) -> None:
     """Copier drops an answer that no longer validates: the update stops there, and the example team stays away."""
     tighter = planted(
-        history, tmp_path / "history", edit("copier.yml", "handle | length <= 39", "handle | length <= 3")
+        history,
+        tmp_path / "history",
+        edit("copier.yml", "handle | length <= 39", "handle | length <= 3"),
     )
     folder = copy(tighter, tmp_path / "team", RELEASES[-1], TEAM)
     before = content(folder, starters=True)

@@ -33,7 +33,9 @@ members = st.fixed_dictionaries(
     optional={
         "senior": st.booleans(),
         "left": st.booleans(),
-        "grants": st.sampled_from([{}, {"tickdb": ["write:alerts"]}, {"s3_data_bucket": ["s3:PutObject"]}]),
+        "grants": st.sampled_from(
+            [{}, {"tickdb": ["write:alerts"]}, {"s3_data_bucket": ["s3:PutObject"]}]
+        ),
         "deny": st.just({"tickdb": ["read:depth"]}),
     },
 )
@@ -64,13 +66,18 @@ def rendered_part(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     max_examples=8,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.too_slow],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.filter_too_much,
+        HealthCheck.too_slow,
+    ],
 )
 @given(walk=st.lists(rosters, min_size=6, max_size=6))
 def test_any_roster_becomes_any_other(
     rendered_part: Path, tmp_path_factory: pytest.TempPathFactory, walk: list[list[dict[str, Any]]]
 ) -> None:
-    """Eight walks through six rosters, 40 pairs: each update is a fresh copy of that roster, byte for byte.
+    """Eight walks through six rosters, 40 pairs: each update is a fresh copy of that roster, byte
+    for byte.
 
     The first step of each walk also goes from the last release to the next.
     """
@@ -79,5 +86,7 @@ def test_any_roster_becomes_any_other(
     for number, team in enumerate(walk[1:]):
         update(project, VcsRef.CURRENT if number else NEXT, team=team)
         commit(project)
-        assert_same(project, render(rendered_part, folder / str(number), NEXT, team, systems=["s3"]))
+        assert_same(
+            project, render(rendered_part, folder / str(number), NEXT, team, systems=["s3"])
+        )
     shutil.rmtree(folder)

@@ -1,10 +1,12 @@
-"""What must not enter the repository: judged on the blobs that git records, not on the files in the folder.
+"""What must not enter the repository: judged on the blobs that git records, not on the files in
+the folder.
 
-    file_checks.py PATH...           the staged files; between two commits, in CI, those of the newer one
-    file_checks.py --strip-notebook  a notebook from standard input to standard output, without its outputs
+    file_checks.py PATH...           the staged files; between two commits, in CI, those of the
+    newer one file_checks.py --strip-notebook  a notebook from standard input to standard output,
+    without its outputs
 
-The first is the hook `files` of `.pre-commit-config.yaml`, the second the clean filter of `*.ipynb`. Standard library
-only. A line that ends in `not-a-secret` may look like one.
+The first is the hook `files` of `.pre-commit-config.yaml`, the second the clean filter of
+`*.ipynb`. Standard library only. A line that ends in `not-a-secret` may look like one.
 """
 
 from __future__ import annotations
@@ -38,7 +40,11 @@ def main(arguments: list[str]) -> int:
         sys.stdout.buffer.write(stripped(sys.stdin.buffer.read()))
         return 0
     ignored = set(ignored_paths(arguments))
-    faults = [f"{path}: {fault}" for path, blob in blobs(arguments) for fault in faults_of(path, blob, path in ignored)]
+    faults = [
+        f"{path}: {fault}"
+        for path, blob in blobs(arguments)
+        for fault in faults_of(path, blob, path in ignored)
+    ]
     for fault in faults:
         print(fault)
     return int(bool(faults))
@@ -94,7 +100,11 @@ def is_notebook(blob: bytes) -> bool:
         notebook = json.loads(blob)
     except (ValueError, RecursionError):
         return False
-    return isinstance(notebook, dict) and notebook.get("nbformat") == 4 and isinstance(notebook.get("cells"), list)
+    return (
+        isinstance(notebook, dict)
+        and notebook.get("nbformat") == 4
+        and isinstance(notebook.get("cells"), list)
+    )
 
 
 def line_of(blob: bytes, found: re.Match[bytes]) -> int:
@@ -123,13 +133,17 @@ def ignored_paths(paths: list[str]) -> list[str]:
     """Return the paths that the repository's .gitignore excludes: somebody forced them in."""
     names = "\0".join(paths).encode("utf-8", "surrogateescape")
     # Only the team's list counts, not what one member ignores everywhere.
-    output = git("-c", "core.excludesFile=", "check-ignore", "--no-index", "-z", "--stdin", given=names)
+    output = git(
+        "-c", "core.excludesFile=", "check-ignore", "--no-index", "-z", "--stdin", given=names
+    )
     return [name.decode("utf-8", "surrogateescape") for name in output.split(b"\0") if name]
 
 
 def git(*arguments: str, given: bytes) -> bytes:
     """Run git on some input and return its output."""
-    return subprocess.run(["git", *arguments], input=given, stdout=subprocess.PIPE, check=False).stdout
+    return subprocess.run(
+        ["git", *arguments], input=given, stdout=subprocess.PIPE, check=False
+    ).stdout
 
 
 if __name__ == "__main__":

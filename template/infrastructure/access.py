@@ -1,8 +1,9 @@
 """Access, compiled: `permissions.yaml` is checked and turned into the files that enforce it.
 
-`infrastructure/permissions.yaml` is rendered from the roster and never edited; `quant team edit` changes the
-roster. What follows from it is written here by `quant access compile`, committed, and compared byte by byte in CI,
-so that nobody gains or loses anything without a reviewed diff. So far that is CODEOWNERS.
+`infrastructure/permissions.yaml` is rendered from the roster and never edited; `quant team edit`
+changes the roster. What follows from it is written here by `quant access compile`, committed, and
+compared byte by byte in CI, so that nobody gains or loses anything without a reviewed diff. So far
+that is CODEOWNERS.
 
 In Python: `compile_access(load(project_root()))` returns the files without touching the disk.
 """
@@ -75,19 +76,24 @@ class Permissions:
     @property
     def guards(self) -> list[Member]:
         """The active members who own the access files: seniors and infrastructure."""
-        return [member for member in self.active if member.senior or member.role == "infrastructure"]
+        return [
+            member for member in self.active if member.senior or member.role == "infrastructure"
+        ]
 
 
 def load(root: Path) -> Permissions:
     """Read and check the `permissions.yaml` of a team repository.
 
     Raises:
-        AccessError: it is missing, is not readable, or says anything outside the vocabulary of this module.
+        AccessError: it is missing, is not readable, or says anything outside the vocabulary of
+            this module.
     """
     try:
         text = (root / PERMISSIONS).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise AccessError(f"{PERMISSIONS} is missing: restore it with `git checkout -- {PERMISSIONS}`.") from None
+        raise AccessError(
+            f"{PERMISSIONS} is missing: restore it with `git checkout -- {PERMISSIONS}`."
+        ) from None
     except (OSError, UnicodeDecodeError):
         raise AccessError(f"{PERMISSIONS} cannot be read as UTF-8 text: {_MEND}") from None
     return parse(text)
@@ -100,7 +106,9 @@ def parse(text: str) -> Permissions:
         AccessError: one sentence that names the fault and where it is.
     """
     if _CONFLICT.search(text):
-        raise AccessError(f"{PERMISSIONS} has conflict markers: settle them, or take one side whole, and commit.")
+        raise AccessError(
+            f"{PERMISSIONS} has conflict markers: settle them, or take one side whole, and commit."
+        )
     try:
         document = _StrictLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError):  # PyYAML lets the ValueError of an impossible date through
@@ -123,7 +131,9 @@ def parse(text: str) -> Permissions:
         raise _fault("members is not a mapping of handles")
     members = [_member(handle, facts, roles, systems) for handle, facts in people.items()]
     members.sort(key=lambda member: member.handle)
-    return Permissions(forge, str(repository["owner"]), str(repository["name"]), systems, roles, members)
+    return Permissions(
+        forge, str(repository["owner"]), str(repository["name"]), systems, roles, members
+    )
 
 
 def compile_access(permissions: Permissions) -> dict[str, str]:
@@ -139,17 +149,25 @@ def warnings(permissions: Permissions) -> list[str]:
     without = [member.handle for member in active if not member.login]
     found = []
     if len(active) == 1:
-        found.append(f"{active[0].handle} is the only active member: nobody else can approve, so require no approval.")
+        found.append(
+            f"{active[0].handle} is the only active member: nobody else can approve, so require no approval."
+        )
     if len(without) == len(active):
-        found.append("No active member has a forge login, so there is no CODEOWNERS: `quant team edit` adds logins.")
+        found.append(
+            "No active member has a forge login, so there is no CODEOWNERS: `quant team edit` adds logins."
+        )
         return found
     if without:
         found.append(f"Without a forge login, and so not in CODEOWNERS: {', '.join(without)}.")
     owners = [member.handle for member in guards if member.login]
     if not owners:
-        found.append("No senior or infrastructure member has a forge login: everybody owns the access files.")
+        found.append(
+            "No senior or infrastructure member has a forge login: everybody owns the access files."
+        )
     elif len(owners) == 1 and len(active) > 1:
-        found.append(f"Only {owners[0]} owns the access files: nobody can approve {owners[0]}'s own changes there.")
+        found.append(
+            f"Only {owners[0]} owns the access files: nobody can approve {owners[0]}'s own changes there."
+        )
     return found
 
 
@@ -157,17 +175,23 @@ def stale(root: Path, files: dict[str, str]) -> list[str]:
     """Return the paths that a compile would write or remove, sorted."""
     wrong = [path for path, text in files.items() if _read(root / path) != text.encode()]
     # Only a file that carries our first line is ours to remove.
-    gone = [p for p in CODEOWNERS.values() if p not in files and (_read(root / p) or b"").startswith(HEADER.encode())]
+    gone = [
+        p
+        for p in CODEOWNERS.values()
+        if p not in files and (_read(root / p) or b"").startswith(HEADER.encode())
+    ]
     return sorted(wrong + gone)
 
 
 def compile(root: Path, check: bool = False) -> list[str]:
-    """Write the compiled files of a team repository, only those that differ, and return their paths.
+    """Write the compiled files of a team repository, only those that differ, and return their
+    paths.
 
     A file that no longer follows from the roster is removed. With `check`, nothing is written.
 
     Raises:
-        AccessError: `permissions.yaml` cannot be trusted; a file cannot be written; or, with `check`, is not current.
+        AccessError: `permissions.yaml` cannot be trusted; a file cannot be written; or, with
+            `check`, is not current.
     """
     files = compile_access(load(root))
     changes = stale(root, files)
@@ -191,7 +215,12 @@ def check_compiled(root: Path) -> Check:
     except QuantError as error:
         return Check(name, "fail", str(error), f"git checkout -- {PERMISSIONS}")
     if changes:
-        return Check(name, "fail", f"not what {PERMISSIONS} compiles to: {', '.join(changes)}", "quant access compile")
+        return Check(
+            name,
+            "fail",
+            f"not what {PERMISSIONS} compiles to: {', '.join(changes)}",
+            "quant access compile",
+        )
     open_points = warnings(permissions)
     if open_points:
         return Check(name, "warn", " ".join(open_points), "quant team edit")
@@ -210,14 +239,18 @@ def check_roster(root: Path) -> Check:
         return Check(name, "fail", str(error), way_back)
     try:
         answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
-        recorded = {answer["handle"]: _rendered(answer, permissions.systems) for answer in answers["team"]}
+        recorded = {
+            answer["handle"]: _rendered(answer, permissions.systems) for answer in answers["team"]
+        }
     except (OSError, ValueError, TypeError, KeyError, AttributeError, yaml.YAMLError):
         return Check(name, "fail", f"{MARKER} has no readable `team`", way_back)
     rendered = {member.handle: member for member in permissions.members}
     handles = sorted(recorded.keys() | rendered.keys())
     differ = [handle for handle in handles if recorded.get(handle) != rendered.get(handle)]
     if differ:
-        return Check(name, "fail", f"{MARKER} and {PERMISSIONS} disagree about {', '.join(differ)}", way_back)
+        return Check(
+            name, "fail", f"{MARKER} and {PERMISSIONS} disagree about {', '.join(differ)}", way_back
+        )
     return Check(name, "ok", f"{MARKER} and {PERMISSIONS} agree")
 
 
@@ -227,7 +260,9 @@ def command() -> None:
 
 
 @command.command("compile")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 and name the file that is not current.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 and name the file that is not current."
+)
 def compile_command(check: bool) -> None:
     """Write CODEOWNERS from infrastructure/permissions.yaml."""
     root = project_root()
@@ -257,7 +292,9 @@ def _either(words: Iterable[str]) -> str:
     return " or ".join(words)
 
 
-def _mapping(value: Any, where: str, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Any]:
+def _mapping(
+    value: Any, where: str, required: Iterable[str], optional: Iterable[str] = ()
+) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _fault(f"{where} is not a mapping")
     for key in value:
@@ -278,7 +315,9 @@ def _grants(value: Any, where: str, systems: list[str]) -> dict[str, list[str]]:
             raise _fault(f"{where} has {system}: {grants!r}, not a list of grants")
         for grant in grants:
             if grant not in known:
-                raise _fault(f"{where} has the unknown grant {grant!r} on {system} (it knows {', '.join(known)})")
+                raise _fault(
+                    f"{where} has the unknown grant {grant!r} on {system} (it knows {', '.join(known)})"
+                )
     return dict(value)
 
 
@@ -295,7 +334,9 @@ def _member(handle: Any, facts: Any, roles: dict[str, Any], systems: list[str]) 
     login = facts.get("login")
     # A space or a line end in a login would write owners, or whole rules, into CODEOWNERS.
     if login is not None and not (isinstance(login, str) and _LOGIN.fullmatch(login)):
-        raise _fault(f"{where} has the login {login!r}, which is not a user name of the forge (no @ before it)")
+        raise _fault(
+            f"{where} has the login {login!r}, which is not a user name of the forge (no @ before it)"
+        )
     for table in ("grants", "deny"):
         _grants(facts.get(table, {}), f"{where} ({table})", systems)
     return Member(handle=handle, **facts)
@@ -322,7 +363,9 @@ def _codeowners(permissions: Permissions) -> str:
         rules += [(path, guards) for path in GUARDED[permissions.forge]]
     width = max(len(path) for path, _ in rules)
     lines = [HEADER, "# The last line that matches a path decides who owns it."]
-    lines += [f"{path:<{width}} {' '.join(f'@{login}' for login in owners)}" for path, owners in rules]
+    lines += [
+        f"{path:<{width}} {' '.join(f'@{login}' for login in owners)}" for path, owners in rules
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -332,7 +375,9 @@ def _read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise AccessError(f"Cannot read {path} ({error.strerror}): make it a file that you own.") from None
+        raise AccessError(
+            f"Cannot read {path} ({error.strerror}): make it a file that you own."
+        ) from None
 
 
 def _write(path: Path, text: str | None) -> None:
@@ -347,4 +392,6 @@ def _write(path: Path, text: str | None) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise AccessError(f"Cannot write {path} ({error.strerror}): make its folder one that you own.") from None
+        raise AccessError(
+            f"Cannot write {path} ({error.strerror}): make its folder one that you own."
+        ) from None

@@ -1,17 +1,21 @@
-"""Production credentials, encrypted at rest and opened only at run time, on the host that needs them.
+"""Production credentials, encrypted at rest and opened only at run time, on the host that needs
+them.
 
-One file per service, `<service>.enc`, in `SECRETS_DIR` (default `/secrets`), readable by its owner only. The key is
-`SECRETS_ENCRYPTION_KEY`: in the environment of the production host, never beside the files, in the code or on a
-laptop. Several keys, separated by commas, are a ring: the first one encrypts, each of them opens.
+One file per service, `<service>.enc`, in `SECRETS_DIR` (default `/secrets`), readable by its owner
+only. The key is `SECRETS_ENCRYPTION_KEY`: in the environment of the production host, never beside
+the files, in the code or on a laptop. Several keys, separated by commas, are a ring: the first one
+encrypts, each of them opens.
 
 Make a key:
 
     python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
 
-Store credentials, on the production host (the values are typed, so that no shell history keeps them):
+Store credentials, on the production host (the values are typed, so that no shell history keeps
+them):
 
     from getpass import getpass
-    put_production_credentials("alpaca", {"api_key": getpass("key: "), "secret_key": getpass("secret: ")})
+    put_production_credentials("alpaca", {"api_key": getpass("key: "), "secret_key":
+    getpass("secret: ")})
 
 Use them:
 
@@ -54,11 +58,12 @@ def get_production_credentials(service: str) -> dict[str, str]:
     """Return the credentials of a service, such as `{"api_key": ..., "secret_key": ...}`.
 
     Args:
-        service: its name: lower-case letters, digits and underscores, at most 63, starting with a letter.
+        service: its name: lower-case letters, digits and underscores, at most 63, starting with a
+            letter.
 
     Raises:
-        SecretsError: the name is not valid; the key is missing or does not fit; the file is missing, open to others,
-            not a regular file, damaged, or holds another service.
+        SecretsError: the name is not valid; the key is missing or does not fit; the file is
+            missing, open to others, not a regular file, damaged, or holds another service.
     """
     path = _path(service)
     cipher = _cipher()
@@ -74,27 +79,34 @@ def get_production_credentials(service: str) -> dict[str, str]:
 def put_production_credentials(service: str, credentials: Mapping[str, str]) -> Path:
     """Encrypt the credentials of a service into its file, in one step, and return the file's path.
 
-    The file replaces an older one, which the key must open. It has mode 600 (on POSIX), and a folder that does not
-    exist yet is made with mode 700.
+    The file replaces an older one, which the key must open. It has mode 600 (on POSIX), and a
+    folder that does not exist yet is made with mode 700.
 
     Raises:
-        SecretsError: the name or the credentials are not valid; the key is missing; the older file cannot be opened;
-            the file cannot be written.
+        SecretsError: the name or the credentials are not valid; the key is missing; the older file
+            cannot be opened; the file cannot be written.
     """
     path = _path(service)
-    if not credentials or any(not isinstance(part, str) or not part for pair in credentials.items() for part in pair):
-        raise SecretsError(f"The credentials of {service} must be names and values, text that is not empty.")
+    if not credentials or any(
+        not isinstance(part, str) or not part for pair in credentials.items() for part in pair
+    ):
+        raise SecretsError(
+            f"The credentials of {service} must be names and values, text that is not empty."
+        )
     cipher = _cipher()
     older = _read(path)
     version = _open(path, older, cipher, service)["version"] + 1 if older is not None else 1
-    # Fernet does not know which file it is in: the service and a counter go inside and are compared on reading.
+    # Fernet does not know which file it is in: the service and a counter go inside and are
+    # compared on reading.
     document = {"service": service, "version": version, "value": dict(credentials)}
     token = cipher.encrypt(json.dumps(document).encode())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(path, token)
     except OSError as error:
-        raise SecretsError(f"Cannot write {path} ({error.strerror}): set SECRETS_DIR to a folder of yours.") from None
+        raise SecretsError(
+            f"Cannot write {path} ({error.strerror}): set SECRETS_DIR to a folder of yours."
+        ) from None
     return path
 
 
@@ -125,8 +137,14 @@ def _cipher() -> MultiFernet:
 
 def _read(path: Path) -> bytes | None:
     """Return the content of a file that only its owner can read, or None if there is none."""
-    # A link could lead anywhere and a pipe could wait for ever: neither is followed. Windows lacks both flags.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    # A link could lead anywhere and a pipe could wait for ever: neither is followed. Windows lacks
+    # both flags.
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
+    )
     try:
         if path.is_symlink():
             raise SecretsError(f"{path} is a link, not a regular file: put the file itself there.")
@@ -136,23 +154,30 @@ def _read(path: Path) -> bytes | None:
             if not stat.S_ISREG(mode):
                 raise SecretsError(f"{path} is not a regular file: put the file itself there.")
             if os.name == "posix" and mode & 0o077:
-                raise SecretsError(f"{path} can be read by others: `chmod 600 {path}`, then rotate what is in it.")
+                raise SecretsError(
+                    f"{path} can be read by others: `chmod 600 {path}`, then rotate what is in it."
+                )
             return file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SecretsError(f"Cannot read {path} ({error.strerror}): make it a file that you own, mode 600.") from None
+        raise SecretsError(
+            f"Cannot read {path} ({error.strerror}): make it a file that you own, mode 600."
+        ) from None
 
 
 def _open(path: Path, token: bytes, cipher: MultiFernet, service: str) -> dict[str, Any]:
     document: Any = None
-    # What is wrong is said after this block: there no exception that knows the plain text is in the chain.
+    # What is wrong is said after this block: there no exception that knows the plain text is in
+    # the chain.
     with contextlib.suppress(InvalidToken, ValueError):
         document = json.loads(cipher.decrypt(token))
     match document:
         case {"service": str(name), "version": int(), "value": dict()}:
             if name != service:
-                raise SecretsError(f"{path} does not hold the credentials of {service}: store them again.")
+                raise SecretsError(
+                    f"{path} does not hold the credentials of {service}: store them again."
+                )
             return dict(document)
     raise SecretsError(
         f"Cannot open {path}: SECRETS_ENCRYPTION_KEY is not the key it was stored with, or the file is damaged; "

@@ -1,7 +1,8 @@
 """`quant team`: the roster, and changing it.
 
-The roster is an answer of the template, so a change is a `copier update` at the same version, with the new roster as
-data. Copier runs as a process and is never installed here: a part of its dependencies is under the GPL.
+The roster is an answer of the template, so a change is a `copier update` at the same version, with
+the new roster as data. Copier runs as a process and is never installed here: a part of its
+dependencies is under the GPL.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def copier_command() -> list[str]:
         TeamError: none of the three is there.
     """
     if shutil.which("copier"):
-        printed = subprocess.run(["copier", "--version"], capture_output=True, text=True, check=False).stdout
+        printed = subprocess.run(
+            ["copier", "--version"], capture_output=True, text=True, check=False
+        ).stdout
         found = re.search(r"(\d+)\.(\d+)\.(\d+)", printed)
         if found and tuple(map(int, found.groups())) >= COPIER_VERSION:
             return ["copier"]
@@ -55,7 +58,9 @@ def copier_command() -> list[str]:
         return ["uvx", "--from", COPIER, "copier"]
     if shutil.which("pipx"):
         return ["pipx", "run", "--spec", COPIER, "copier"]
-    raise TeamError(f'Changing the team needs Copier: install it with `pipx install "{COPIER}"` (or install uv).')
+    raise TeamError(
+        f'Changing the team needs Copier: install it with `pipx install "{COPIER}"` (or install uv).'
+    )
 
 
 def require_ready(root: Path) -> None:
@@ -63,7 +68,9 @@ def require_ready(root: Path) -> None:
     if not git.is_repository(root):
         raise TeamError(f"{root} is not a git repository: run `quant setup` first.")
     if changed := git.changes(root):
-        raise TeamError(f"The work tree is not clean ({changed[0].strip()}): commit or stash first.")
+        raise TeamError(
+            f"The work tree is not clean ({changed[0].strip()}): commit or stash first."
+        )
     branch = git.branch(root)
     if branch in (None, "main", "develop"):
         who = roster.me(root) or "HANDLE"
@@ -78,9 +85,13 @@ def read_roster(path: Path) -> list[Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise TeamError(f"There is no file {path}: name a YAML file with the list of members.") from None
+        raise TeamError(
+            f"There is no file {path}: name a YAML file with the list of members."
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        raise TeamError(f"{path} is not readable YAML: write one line per member, `- {{name: ..., ...}}`.") from None
+        raise TeamError(
+            f"{path} is not readable YAML: write one line per member, `- {{name: ..., ...}}`."
+        ) from None
     return parse_roster(document)
 
 
@@ -96,7 +107,10 @@ def parse_roster(document: Any) -> list[Any]:
 
 def dump_roster(team: list[Any]) -> str:
     """Return a roster as YAML, one member a line."""
-    lines = (yaml.safe_dump(m, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6) for m in team)
+    lines = (
+        yaml.safe_dump(m, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
+        for m in team
+    )
     return "".join(f"- {line}" for line in lines)
 
 
@@ -118,14 +132,17 @@ def describe(old: list[Any], new: list[Any]) -> list[str]:
 
 
 def update(root: Path, team: list[Any]) -> None:
-    """Apply a roster: Copier renders what depends on it, then the access files and notebook folders follow.
+    """Apply a roster: Copier renders what depends on it, then the access files and notebook
+    folders follow.
 
     Raises:
         TeamError: the template refuses the roster, Copier failed, or the update left conflicts.
     """
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "team.yml"
-        data.write_text(yaml.safe_dump({"team": team}, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        data.write_text(
+            yaml.safe_dump({"team": team}, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
         done = subprocess.run(
             [*copier_command(), "update", "--skip-answered", "--vcs-ref=:current:", f"--data-file={data}", "--quiet"],
             cwd=root, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, check=False,
@@ -137,8 +154,12 @@ def update(root: Path, team: list[Any]) -> None:
             raise RosterRefusedError(f"The roster is refused: {refused[1].rstrip('.')}.")
         if "Unknown revision" in last:
             version = recorded(root).version
-            raise TeamError(f"The template's source no longer has version {version}: run `copier update` first.")
-        raise TeamError(f"Copier could not apply the change and left the repository as it was: {last}")
+            raise TeamError(
+                f"The template's source no longer has version {version}: run `copier update` first."
+            )
+        raise TeamError(
+            f"Copier could not apply the change and left the repository as it was: {last}"
+        )
     conflicts = git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
     if conflicts:
         raise TeamError(
@@ -161,7 +182,9 @@ def apply_file(root: Path, old: list[Any], path: Path) -> list[Any] | None:
 def apply_editor(root: Path, old: list[Any]) -> list[Any] | None:
     """Apply the roster as edited and return it, or None if nothing was edited; what was typed is never lost."""
     if not sys.stdin.isatty():
-        raise TeamError("There is no terminal to edit on: give the new roster with `quant team edit --file team.yml`.")
+        raise TeamError(
+            "There is no terminal to edit on: give the new roster with `quant team edit --file team.yml`."
+        )
     text = EDITOR_HELP + dump_roster(old)
     while True:
         edited = click.edit(text, extension=".yaml")
@@ -180,7 +203,9 @@ def apply_editor(root: Path, old: list[Any]) -> list[Any] | None:
         except TeamError as error:
             kept = Path(git.run(root, "rev-parse", "--absolute-git-dir")) / "team.yml"
             kept.write_text(text, encoding="utf-8")
-            raise TeamError(f"{error} What you typed is in {kept}: `quant team edit --file {kept}`.") from None
+            raise TeamError(
+                f"{error} What you typed is in {kept}: `quant team edit --file {kept}`."
+            ) from None
         else:
             return team
 
@@ -191,7 +216,9 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--file", "path", type=click.Path(path_type=Path), help="A YAML file with the whole new roster.")
+@click.option(
+    "--file", "path", type=click.Path(path_type=Path), help="A YAML file with the whole new roster."
+)
 def edit(path: Path | None) -> None:
     """Change the roster: in your editor, or from a file; leaves the change uncommitted, for review."""
     root = project_root()
@@ -229,4 +256,6 @@ def list_members() -> None:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )

@@ -62,8 +62,14 @@ def read_answers(root: Path) -> dict[str, Any]:
         answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         answers = None
-    if not (isinstance(answers, dict) and {"_commit", "_src_path"} <= answers.keys() and "team" in answers):
-        raise TemplateError(f"{MARKER} is not readable: restore it with `git checkout -- {MARKER}`.")
+    if not (
+        isinstance(answers, dict)
+        and {"_commit", "_src_path"} <= answers.keys()
+        and "team" in answers
+    ):
+        raise TemplateError(
+            f"{MARKER} is not readable: restore it with `git checkout -- {MARKER}`."
+        )
     return answers
 
 
@@ -74,7 +80,8 @@ def recorded(root: Path) -> Template:
 
 
 def require_reachable(root: Path, template: Template) -> None:
-    """Refuse early when the template cannot be reached; `url.<mirror>.insteadOf` of git is honoured.
+    """Refuse early when the template cannot be reached; `url.<mirror>.insteadOf` of git is
+    honoured.
 
     Raises:
         TemplateError: git cannot read it.
@@ -112,7 +119,8 @@ def is_newer(tag: str, version: str) -> bool:
 
 
 def news(root: Path) -> str | None:
-    """Return what a newer release would bring, as Markdown, from its changelog; None if this one is the newest.
+    """Return what a newer release would bring, as Markdown, from its changelog; None if this one
+    is the newest.
 
     Raises:
         TemplateError: the source cannot be reached.
@@ -123,7 +131,15 @@ def news(root: Path) -> str | None:
     if tag is None or not is_newer(tag, template.version):
         return None
     with tempfile.TemporaryDirectory() as folder:
-        clone = ["clone", "--quiet", "--bare", "--depth=1", f"--branch={tag}", template.address, f"{folder}/template"]
+        clone = [
+            "clone",
+            "--quiet",
+            "--bare",
+            "--depth=1",
+            f"--branch={tag}",
+            template.address,
+            f"{folder}/template",
+        ]
         git.run(root, *clone)
         try:
             text = git.run(Path(folder) / "template", "show", f"HEAD:{CHANGELOG}")
@@ -156,9 +172,18 @@ def check_template(root: Path) -> Check:
         return Check("template", "warn", detail, "quant template source ADDRESS")
     tag = newest(root, template)
     if tag is None:
-        return Check("template", "ok", f"{template.version} from {template.source} (cannot look for a newer one now)")
+        return Check(
+            "template",
+            "ok",
+            f"{template.version} from {template.source} (cannot look for a newer one now)",
+        )
     if is_newer(tag, template.version):
-        return Check("template", "warn", f"{template.version}; {tag} is out (quant template news)", "copier update")
+        return Check(
+            "template",
+            "warn",
+            f"{template.version}; {tag} is out (quant template news)",
+            "copier update",
+        )
     return Check("template", "ok", f"{template.version} from {template.source}, the newest")
 
 
@@ -169,7 +194,12 @@ def check_leftovers(root: Path) -> Check:
         detail = f"{_listed(unmerged)}: unmerged"
         return Check(name, "fail", detail, f"resolve the marked lines, then git add {unmerged[0]}")
     if rejected := git.run(root, "ls-files", "--cached", "--others", "--", "*.rej").splitlines():
-        return Check(name, "fail", f"{_listed(rejected)}: changes that an update could not apply", f"rm {rejected[0]}")
+        return Check(
+            name,
+            "fail",
+            f"{_listed(rejected)}: changes that an update could not apply",
+            f"rm {rejected[0]}",
+        )
     try:
         marked = git.run(root, "grep", "--untracked", "-lIE", _CONFLICT).splitlines()
     except git.GitError:
@@ -203,12 +233,20 @@ def source(address: str) -> None:
     root = project_root()
     template = Template(recorded(root).version, address)
     if not template.portable:
-        raise TemplateError(f"{address} is a path of this machine: give an address, such as gh:OWNER/NAME.")
+        raise TemplateError(
+            f"{address} is a path of this machine: give an address, such as gh:OWNER/NAME."
+        )
     require_reachable(root, template)
     known = git.remote_refs(root, template.address, f"refs/tags/{template.version}")
     if _version(template.version) and not known and "+" not in template.version:
-        raise TemplateError(f"{address} has no version {template.version}, which this repository is at: name another.")
+        raise TemplateError(
+            f"{address} has no version {template.version}, which this repository is at: name another."
+        )
     path = root / MARKER
     text = path.read_text(encoding="utf-8")
-    path.write_text(_SOURCE_LINE.sub(lambda _: f"_src_path: {address}", text, count=1), encoding="utf-8", newline="\n")
+    path.write_text(
+        _SOURCE_LINE.sub(lambda _: f"_src_path: {address}", text, count=1),
+        encoding="utf-8",
+        newline="\n",
+    )
     click.echo(f'Recorded. Next: git commit -m "fix: record where the template is" {MARKER}')

@@ -26,8 +26,16 @@ def document(forge: str = "github", systems: tuple[str, ...] = (), **members: Do
     """Return a `permissions.yaml` of its own, so that no test depends on the real team."""
     return {
         "version": 1,
-        "repository": {"forge": forge, "owner": "acme", "name": "quant-team", "systems": list(systems)},
-        "roles": {"researcher": {"tickdb": ["read:kline"]}, "infrastructure": {"tickdb": ["write:alerts"]}},
+        "repository": {
+            "forge": forge,
+            "owner": "acme",
+            "name": "quant-team",
+            "systems": list(systems),
+        },
+        "roles": {
+            "researcher": {"tickdb": ["read:kline"]},
+            "infrastructure": {"tickdb": ["write:alerts"]},
+        },
         "members": members or {"alice": member(login="alice-gh", senior=True)},
     }
 
@@ -67,7 +75,10 @@ def quant_access(*arguments: str) -> tuple[int, str]:
     """Run `quant access ...` in a process of its own and return the exit code and everything it printed."""
     script = "import sys; from quant_team_utils.cli import main; sys.argv[0] = 'quant'; main()"
     done = subprocess.run(
-        [sys.executable, "-c", script, "access", *arguments], capture_output=True, encoding="utf-8", check=False
+        [sys.executable, "-c", script, "access", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -98,7 +109,11 @@ def change(path: str, value: Any) -> Document:
         ("repository.forge", [], "forge [] is unknown"),
         ("repository.systems", ["mainframe"], "systems is ['mainframe']"),
         ("roles.admin", {}, "roles has the unknown key 'admin'"),
-        ("roles.researcher.tickdb", ["read:everything"], "role researcher has the unknown grant 'read:everything'"),
+        (
+            "roles.researcher.tickdb",
+            ["read:everything"],
+            "role researcher has the unknown grant 'read:everything'",
+        ),
         ("roles.researcher.tickdb", "read:kline", "not a list of grants"),
         ("members.bob", None, "member bob is not a mapping"),
         ("members.bob", {"name": "Bob"}, "member bob lacks role"),
@@ -110,10 +125,26 @@ def change(path: str, value: Any) -> Document:
         ("members.bob.login", "@bob-gh", "member bob has the login '@bob-gh'"),
         ("members.bob.login", "bob-gh\n* @mallory", "member bob has the login"),
         ("members.bob.login", False, "member bob has the login False"),
-        ("members.bob.grants", {"moon": ["walk"]}, "member bob (grants) has the unknown key 'moon'"),
-        ("members.bob.grants", {"tickdb": ["admin:all"]}, "member bob (grants) has the unknown grant 'admin:all'"),
-        ("members.bob.deny", {"tickdb": [["read:kline"]]}, "member bob (deny) has the unknown grant"),
-        ("members.bob.grants", {"s3_data_bucket": ["s3:*"]}, "grants on s3_data_bucket, but the team has no s3"),
+        (
+            "members.bob.grants",
+            {"moon": ["walk"]},
+            "member bob (grants) has the unknown key 'moon'",
+        ),
+        (
+            "members.bob.grants",
+            {"tickdb": ["admin:all"]},
+            "member bob (grants) has the unknown grant 'admin:all'",
+        ),
+        (
+            "members.bob.deny",
+            {"tickdb": [["read:kline"]]},
+            "member bob (deny) has the unknown grant",
+        ),
+        (
+            "members.bob.grants",
+            {"s3_data_bucket": ["s3:*"]},
+            "grants on s3_data_bucket, but the team has no s3",
+        ),
         ("members.bob.grants", {"broker_api": ["trade:paper"]}, "but the team has no broker"),
     ],
 )
@@ -136,9 +167,15 @@ def test_live_trading_is_no_grant_of_a_person() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("members:\n  bob: {role: researcher}\n  bob: {role: infrastructure}\n", "'bob' stands twice, again in line 3"),
+        (
+            "members:\n  bob: {role: researcher}\n  bob: {role: infrastructure}\n",
+            "'bob' stands twice, again in line 3",
+        ),
         ("version: 1\nmembers: {bob: {senior: false, senior: true}}\n", "'senior' stands twice"),
-        ("<<<<<<< before updating\na: 1\n=======\na: 2\n>>>>>>> after updating\n", "conflict markers"),
+        (
+            "<<<<<<< before updating\na: 1\n=======\na: 2\n>>>>>>> after updating\n",
+            "conflict markers",
+        ),
         ("a: [1\n", "not valid YAML"),
         ("when: 2024-13-45\n", "not valid YAML"),
         ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
@@ -155,7 +192,9 @@ def test_a_file_that_is_not_plainly_rendered_is_refused(text: str, words: str) -
 def test_grants_on_the_team_s_systems_are_accepted() -> None:
     """Every grant of the vocabulary is known once the team has its system."""
     everything = {system: list(grants) for system, (_, grants) in access.VOCABULARY.items()}
-    permissions = parse(document(systems=access.SYSTEMS, bob=member(grants=everything, deny=everything)))
+    permissions = parse(
+        document(systems=access.SYSTEMS, bob=member(grants=everything, deny=everything))
+    )
     assert permissions.members[0].grants == everything
 
 
@@ -164,7 +203,9 @@ def test_a_missing_or_unreadable_file_is_named(team: Path, content: bytes | None
     """Without a readable permissions.yaml, nothing is compiled and the sentence says what to type."""
     path = team / PERMISSIONS
     path.unlink() if content is None else path.write_bytes(content)
-    with pytest.raises(access.AccessError, match=r"git checkout -- infrastructure/permissions\.yaml"):
+    with pytest.raises(
+        access.AccessError, match=r"git checkout -- infrastructure/permissions\.yaml"
+    ):
         access.compile(team)
 
 
@@ -216,7 +257,10 @@ def test_a_leaver_owns_nothing() -> None:
 def test_a_member_without_a_login_is_left_out_and_named() -> None:
     """Nobody can be an owner without a login, and the warning says who that is."""
     permissions = parse(change("members.bob.login", None))
-    assert owners(access.compile_access(permissions)[".github/CODEOWNERS"])["*"] == ["@alice-gh", "@charlie-gh"]
+    assert owners(access.compile_access(permissions)[".github/CODEOWNERS"])["*"] == [
+        "@alice-gh",
+        "@charlie-gh",
+    ]
     assert [line for line in access.warnings(permissions) if "bob" in line]
 
 
@@ -287,14 +331,18 @@ def test_a_file_that_we_did_not_write_is_not_removed(team: Path) -> None:
     assert (team / ".github/CODEOWNERS").exists()
 
 
-@pytest.mark.parametrize("edit", [lambda text: text + "*.md @bob-gh\n", lambda text: text[:-1], lambda _: ""])
+@pytest.mark.parametrize(
+    "edit", [lambda text: text + "*.md @bob-gh\n", lambda text: text[:-1], lambda _: ""]
+)
 def test_check_names_an_edited_file_and_writes_nothing(team: Path, edit: Any) -> None:
     """Any byte that differs is found, and the sentence names the file and the command."""
     access.compile(team)
     path = team / ".github/CODEOWNERS"
     edited = edit(path.read_text(encoding="utf-8"))
     path.write_text(edited, encoding="utf-8")
-    with pytest.raises(access.AccessError, match=r"\.github/CODEOWNERS; run `quant access compile`"):
+    with pytest.raises(
+        access.AccessError, match=r"\.github/CODEOWNERS; run `quant access compile`"
+    ):
         access.compile(team, check=True)
     assert path.read_text(encoding="utf-8") == edited
 
@@ -327,7 +375,9 @@ def test_the_command_writes_checks_and_fails(team: Path) -> None:
     (team / ".github/CODEOWNERS").unlink()
     code, output = quant_access("compile", "--check")
     assert code == 1
-    assert output.startswith("quant: Not what infrastructure/permissions.yaml compiles to: .github/CODEOWNERS")
+    assert output.startswith(
+        "quant: Not what infrastructure/permissions.yaml compiles to: .github/CODEOWNERS"
+    )
     assert output.count("\n") == 1
 
 
@@ -354,11 +404,26 @@ def test_doctor_sees_stale_files_and_open_points(team: Path) -> None:
 
 def answers(root: Path, *people: Document) -> None:
     """Record answers; JSON is YAML."""
-    (root / ".copier-answers.yml").write_text(json.dumps({"_commit": "1.0.0", "team": people}), encoding="utf-8")
+    (root / ".copier-answers.yml").write_text(
+        json.dumps({"_commit": "1.0.0", "team": people}), encoding="utf-8"
+    )
 
 
-ALICE = {"name": "Somebody", "handle": "alice", "role": "researcher", "senior": True, "login": "alice-gh"}
-BOB = {"name": "Somebody", "handle": "bob", "role": "researcher", "login": "bob-gh", "left": False, "grants": {}}
+ALICE = {
+    "name": "Somebody",
+    "handle": "alice",
+    "role": "researcher",
+    "senior": True,
+    "login": "alice-gh",
+}
+BOB = {
+    "name": "Somebody",
+    "handle": "bob",
+    "role": "researcher",
+    "login": "bob-gh",
+    "left": False,
+    "grants": {},
+}
 CHARLIE = {"name": "Somebody", "handle": "charlie", "role": "infrastructure", "login": "charlie-gh"}
 
 
@@ -378,17 +443,31 @@ def test_doctor_is_content_where_answers_and_permissions_agree(team: Path) -> No
         ([ALICE, BOB | {"grants": {"tickdb": ["read:depth"]}}, CHARLIE], "bob"),
     ],
 )
-def test_doctor_sees_a_roster_edited_by_hand(team: Path, people: list[Document], handle: str) -> None:
+def test_doctor_sees_a_roster_edited_by_hand(
+    team: Path, people: list[Document], handle: str
+) -> None:
     """Whichever of the two files was edited, the check names the member and the way back."""
     answers(team, *people)
     check = access.check_roster(team)
     assert check.state == "fail"
     assert check.detail.endswith(f"disagree about {handle}")
-    assert "git checkout -- .copier-answers.yml infrastructure/permissions.yaml, then quant team edit" in str(check.fix)
+    assert (
+        "git checkout -- .copier-answers.yml infrastructure/permissions.yaml, then quant team edit"
+        in str(check.fix)
+    )
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "team: alice", "team: [1]", "team: [{name: A}]", "<<<<<<< before", "team: [{handle: [a]}]"]
+    "text",
+    [
+        None,
+        "",
+        "team: alice",
+        "team: [1]",
+        "team: [{name: A}]",
+        "<<<<<<< before",
+        "team: [{handle: [a]}]",
+    ],
 )
 def test_doctor_survives_any_answers_file(team: Path, text: str | None) -> None:
     """An answers file that is missing or broken is a failed check, not a traceback."""

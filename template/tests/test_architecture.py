@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-LAYERS = ["quant_team_utils", "quant_team_data", "quant_team_features", "quant_team_strategies", "quant_team_backtest"]
+LAYERS = [
+    "quant_team_utils",
+    "quant_team_data",
+    "quant_team_features",
+    "quant_team_strategies",
+    "quant_team_backtest",
+]
 FOLDERS = {package: f"src/{package.removeprefix('quant_team_')}/{package}" for package in LAYERS}
 ALLOWED = {
     **{package: set(LAYERS[: rank + 1]) for rank, package in enumerate(LAYERS)},
@@ -57,5 +63,9 @@ def test_a_planted_import_is_seen(package: str, source: str) -> None:
 
 def test_nobody_imports_a_colleagues_folder(root: Path) -> None:
     """Code that two people need belongs in `src/`, so no module reaches into `notebooks/`."""
-    for module in [*root.glob("src/**/*.py"), *root.glob("notebooks/**/*.py"), root / "load_env.py"]:
+    for module in [
+        *root.glob("src/**/*.py"),
+        *root.glob("notebooks/**/*.py"),
+        root / "load_env.py",
+    ]:
         assert "notebooks" not in set(imports(module.read_text(encoding="utf-8"))), module

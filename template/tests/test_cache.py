@@ -17,7 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from quant_team_data import cache, sandbox
-from quant_team_data.cache import SCHEMA, CacheError, Series, load, read, read_through, stored_series
+from quant_team_data.cache import (
+    SCHEMA,
+    CacheError,
+    Series,
+    load,
+    read,
+    read_through,
+    stored_series,
+)
 from quant_team_data.data_commands import data
 from quant_team_data.markets import milliseconds
 
@@ -35,7 +43,9 @@ class Vendor:
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now, self.asked = now, list[tuple[datetime, datetime]]()
-        self.changed: dict[datetime, float | None] = {}  # what a bar's close becomes; None takes the bar away
+        self.changed: dict[
+            datetime, float | None
+        ] = {}  # what a bar's close becomes; None takes the bar away
 
     def __call__(self, first: datetime, stop: datetime) -> pl.DataFrame:
         self.asked.append((first, stop))
@@ -50,7 +60,9 @@ class Vendor:
             frame = (
                 frame.filter(pl.col("time") != time)
                 if close is None
-                else frame.with_columns(close=pl.when(pl.col("time") == time).then(close).otherwise("close"))
+                else frame.with_columns(
+                    close=pl.when(pl.col("time") == time).then(close).otherwise("close")
+                )
             )
         return frame.filter(pl.col("time") + HOUR <= self.now)
 
@@ -114,7 +126,9 @@ def test_nothing_after_the_last_closed_bar_is_proven(vendor: Vendor) -> None:
 def test_a_forming_bar_from_a_careless_source_is_left_out() -> None:
     """Even if the source gives a bar whose hour is not over, it does not get in."""
     eager, now = Vendor(NOW + HOUR), NOW
-    bars = read_through(SERIES, day(10), day(20), lambda first, stop: eager(first, day(20)), now=now)
+    bars = read_through(
+        SERIES, day(10), day(20), lambda first, stop: eager(first, day(20)), now=now
+    )
     assert len(bars) == 1
 
 
@@ -122,10 +136,19 @@ def test_a_month_that_runs_is_left_out() -> None:
     """Months differ in length: on 30 January the bar of January is not over, nor is its absence proven."""
     series, now = Series.of("sandbox", "AAPL.US", "1M"), datetime(2024, 1, 30, 12, tzinfo=UTC)
     times = [datetime(2023, 12, 1, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)]
-    months = pl.DataFrame({"time": times, **{name: [1.0, 2.0] for name in cache.VALUES}}, schema=SCHEMA)
+    months = pl.DataFrame(
+        {"time": times, **{name: [1.0, 2.0] for name in cache.VALUES}}, schema=SCHEMA
+    )
     first, stop = datetime(2023, 12, 1, tzinfo=UTC), day(1)
     for later, count in ((0, 1), (2, 2)):
-        assert len(read_through(series, first, stop, lambda *_: months, now=now + timedelta(days=later))) == count
+        assert (
+            len(
+                read_through(
+                    series, first, stop, lambda *_: months, now=now + timedelta(days=later)
+                )
+            )
+            == count
+        )
 
 
 def test_a_bar_that_is_withdrawn_and_comes_back_is_not_missed(vendor: Vendor) -> None:
@@ -197,9 +220,14 @@ def test_an_error_keeps_what_was_there(vendor: Vendor) -> None:
     assert len(vendor.asked) == 1
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    ranges=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30), st.integers(0, 40), st.booleans()), max_size=7),
+    ranges=st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 30), st.integers(0, 40), st.booleans()),
+        max_size=7,
+    ),
     held=st.sets(st.integers(0, 100), min_size=1),
 )
 def test_any_order_of_ranges_gives_what_one_fetch_would(
@@ -216,7 +244,9 @@ def test_any_order_of_ranges_gives_what_one_fetch_would(
         return day(1) + hour * HOUR
 
     def model(first: datetime, stop: datetime) -> pl.DataFrame:
-        times = [at(hour) for hour in sorted(held) if first <= at(hour) < stop and hour + 1 <= clock]
+        times = [
+            at(hour) for hour in sorted(held) if first <= at(hour) < stop and hour + 1 <= clock
+        ]
         columns = {name: [float(time.hour) for time in times] for name in cache.VALUES}
         return pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
 
@@ -224,11 +254,15 @@ def test_any_order_of_ranges_gives_what_one_fetch_would(
         clock += later
         before = load(SERIES)
 
-        def fetch(first: datetime, stop: datetime, known: cache.Stored = before, again: bool = refresh) -> pl.DataFrame:
+        def fetch(
+            first: datetime, stop: datetime, known: cache.Stored = before, again: bool = refresh
+        ) -> pl.DataFrame:
             assert again or known.lacks(milliseconds(first), milliseconds(stop))
             return model(first, stop)
 
-        found = read_through(SERIES, at(start), at(start + length), fetch, refresh=refresh, now=at(clock))
+        found = read_through(
+            SERIES, at(start), at(start + length), fetch, refresh=refresh, now=at(clock)
+        )
         assert found.equals(model(at(start), at(start + length)))
         stored = load(SERIES)
         assert stored.bars["time"].is_sorted()
@@ -239,10 +273,22 @@ def test_any_order_of_ranges_gives_what_one_fetch_would(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"PAR1", b"not Parquet", b"PAR1" + b"\x00" * 64 + b"PAR1", "foreign", "other series", "cut", "scrambled"],
+    [
+        b"",
+        b"PAR1",
+        b"not Parquet",
+        b"PAR1" + b"\x00" * 64 + b"PAR1",
+        "foreign",
+        "other series",
+        "cut",
+        "scrambled",
+    ],
 )
 def test_a_damaged_or_foreign_file_is_fetched_again(
-    vendor: Vendor, content: bytes | str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    vendor: Vendor,
+    content: bytes | str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Whatever lies where the file should be: a warning, the bars, no traceback."""
     expected = get(vendor, day(1), day(3))
@@ -330,7 +376,9 @@ def child(mode: str) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(os.name != "posix", reason="there is no kill -9")
 @pytest.mark.parametrize("before", [False, True])
-def test_a_kill_in_the_middle_of_a_write_leaves_the_cache_readable(vendor: Vendor, before: bool) -> None:
+def test_a_kill_in_the_middle_of_a_write_leaves_the_cache_readable(
+    vendor: Vendor, before: bool
+) -> None:
     """A process that is killed with its file half-written leaves the old file, or none, and holds no lock."""
     expected = get(vendor, day(5), day(6)) if before else None
     done = child("kill")
@@ -360,7 +408,16 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(vendor: Vendor, tmp_pat
 
 def test_the_command_fetches_once_and_works_offline() -> None:
     """`quant data fetch` shows what came; offline it answers from disk, or exits 1 and says what is missing."""
-    asked = ["fetch", "AAPL.US,BTCUSDT", "--interval", "4h", "--start", "2024-01-02", "--end", "2024-01-05"]
+    asked = [
+        "fetch",
+        "AAPL.US,BTCUSDT",
+        "--interval",
+        "4h",
+        "--start",
+        "2024-01-02",
+        "--end",
+        "2024-01-05",
+    ]
     for more in ([], ["--offline"], ["--refresh"]):
         done = CliRunner().invoke(data, [*asked, *more])
         assert done.exit_code == 0, done.output

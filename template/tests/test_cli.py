@@ -16,7 +16,9 @@ LISTED = "import sys; sys.argv = ['quant', '--help']; from quant_team_utils impo
 
 def quant(*arguments: str) -> subprocess.CompletedProcess[str]:
     code = "from quant_team_utils.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -57,7 +59,9 @@ def test_a_mistake_is_one_sentence(arguments: list[str], sentence: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_outside_a_project_the_command_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_project_the_command_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With a root that is not there, the sentence names it."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path / "gone"))
     done = quant("doctor")

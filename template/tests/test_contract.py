@@ -23,7 +23,9 @@ START, STOP = datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 8, tzinfo=UTC)
 NOW = milliseconds(datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC))
 # Everything that the client can ask, by the name of the method.
 CALLS: dict[str, Callable[[TickDBClient], object]] = {
-    "klines": lambda client: [client.klines("AAPL.US", interval, 5, include_open=True) for interval in INTERVALS],
+    "klines": lambda client: [
+        client.klines("AAPL.US", interval, 5, include_open=True) for interval in INTERVALS
+    ],
     "newest": lambda client: client.newest("000001", "1d", type="stock"),
     "frame": lambda client: client.frame("AAPL.US", "1m", START, STOP),
     "frames": lambda client: client.frames(["AAPL.US", "BTCUSDT"], "1h", START, STOP),
@@ -32,7 +34,9 @@ CALLS: dict[str, Callable[[TickDBClient], object]] = {
     "depth": lambda client: client.depth("700.HK", type="stock"),
     "trades": lambda client: client.trades("BTCUSDT", 1000),
     "factors": lambda client: client.factors("AAPL.US"),
-    "adjusted": lambda client: client.adjusted(client.frame("AAPL.US", "1d", START, STOP), "AAPL.US", "1d", "forward"),
+    "adjusted": lambda client: client.adjusted(
+        client.frame("AAPL.US", "1d", START, STOP), "AAPL.US", "1d", "forward"
+    ),
     "symbols": lambda client: client.symbols(type="stock", market="US"),
     "intervals": lambda client: client.intervals(),
     "trading_days": lambda client: client.trading_days("US", date(2024, 6, 3), date(2024, 8, 20)),
@@ -44,7 +48,10 @@ REFUSED: list[tuple[str, dict[str, str]]] = [
     ("/v1/market/kline", {"interval": "1h"}),
     ("/v1/market/kline", {"symbol": "AAPL.US", "interval": "7m"}),
     ("/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h", "limit": "x"}),
-    ("/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h", "start_time": "2", "end_time": "1"}),
+    (
+        "/v1/market/kline",
+        {"symbol": "AAPL.US", "interval": "1h", "start_time": "2", "end_time": "1"},
+    ),
     ("/v1/market/kline", {"symbol": "NOSUCHTHING.US", "interval": "1h"}),
     ("/v1/market/kline", {"symbol": "000001", "interval": "1h"}),
     ("/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h", "type": "crypto"}),
@@ -118,7 +125,11 @@ def test_every_call_keeps_to_the_contract(name: str, seen: list[str]) -> None:
 
 def test_every_method_and_every_path_is_tried(seen: list[str]) -> None:
     """No call of the client, no path of the contract and no route of the sandbox is left out above."""
-    methods = {name for name, value in vars(TickDBClient).items() if callable(value) and not name.startswith("_")}
+    methods = {
+        name
+        for name, value in vars(TickDBClient).items()
+        if callable(value) and not name.startswith("_")
+    }
     assert methods - {"request", "get"} == CALLS.keys()
     for call in CALLS.values():
         call(data_client.client())

@@ -66,7 +66,9 @@ class Service:
             answer = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             if isinstance(answer, Exception):
                 raise answer
-            return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+            return httpx2.Response(
+                answer.status_code, headers=answer.headers, content=answer.content
+            )
 
         self.reply = reply
 
@@ -86,7 +88,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Stand in for https://api.tickdb.ai, with a key set and nobody waiting or counting."""
     fake = Service()
     monkeypatch.setattr(limits, "limiter", lambda key, plan: None)
-    with httpx2.Client(base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(fake.handle)) as http:
+    with httpx2.Client(
+        base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(fake.handle)
+    ) as http:
         monkeypatch.setattr(data_client, "_http", lambda url: http)
         monkeypatch.setattr(data_client, "sleep", fake.waits.append)
         monkeypatch.setenv("TICKDB_BASE_URL", "https://api.tickdb.ai")
@@ -121,19 +125,27 @@ def test_klines_are_asked_as_the_protocol_wants(service: Service) -> None:
     fetch_klines("AAPL.US", "1h", 2)
     (request,) = service.requests
     assert request.url.path == "/v1/market/kline"
-    assert service.params() == {"symbol": "AAPL.US", "interval": "1h", "limit": "3"}  # one may still be forming
+    assert service.params() == {
+        "symbol": "AAPL.US",
+        "interval": "1h",
+        "limit": "3",
+    }  # one may still be forming
     assert KEY not in str(request.url)
 
 
 def test_the_latest_price_is_asked_with_symbols_and_interval(service: Service) -> None:
     """kline/latest takes `symbols` and `interval`, and the price is the close of its newest bar."""
-    service.replies(ok([{"symbol": "AAPL.US", "interval": "1m", "klines": [kline(START, close="10.8")]}]))
+    service.replies(
+        ok([{"symbol": "AAPL.US", "interval": "1m", "klines": [kline(START, close="10.8")]}])
+    )
     assert fetch_latest_price("AAPL.US") == 10.8
     assert service.requests[0].url.path == "/v1/market/kline/latest"
     assert service.params() == {"symbols": "AAPL.US", "interval": "1m"}
 
 
-@pytest.mark.parametrize("data", [[], None, [{"symbol": "AAPL.US", "interval": "1m", "klines": []}]])
+@pytest.mark.parametrize(
+    "data", [[], None, [{"symbol": "AAPL.US", "interval": "1m", "klines": []}]]
+)
 def test_no_data_is_none(service: Service, data: Any) -> None:
     """None means that there is no data, and nothing else."""
     service.replies(ok(data))
@@ -154,7 +166,14 @@ def test_klines_are_numbers_in_time_order_each_once(service: Service) -> None:
     service.replies(ok({"klines": [bars[2], bars[0], bars[1], bars[0]]}))
     found = fetch_klines("AAPL.US")
     assert [bar["time"] for bar in found] == [bar["time"] for bar in bars]
-    expected = {"time": 1704067200000, "open": 10.5, "high": 11.0, "low": 10.0, "close": 10.75, "volume": 1200.0}
+    expected = {
+        "time": 1704067200000,
+        "open": 10.5,
+        "high": 11.0,
+        "low": 10.0,
+        "close": 10.75,
+        "volume": 1200.0,
+    }
     assert found[0] == expected
     assert isinstance(found[0]["time"], int)
 
@@ -170,7 +189,15 @@ def test_a_forming_bar_is_left_out(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"open": ""}, {"close": "NaN"}, {"high": "9"}, {"volume": None}, {"low": "1,000"}, {"high": "inf"}, {"time": "x"}],
+    [
+        {"open": ""},
+        {"close": "NaN"},
+        {"high": "9"},
+        {"volume": None},
+        {"low": "1,000"},
+        {"high": "inf"},
+        {"time": "x"},
+    ],
 )
 def test_a_damaged_bar_is_an_error_that_names_it(service: Service, changes: dict[str, Any]) -> None:
     """Nothing is computed with a bar whose numbers are missing or impossible."""
@@ -196,7 +223,9 @@ def test_an_answer_without_bars_is_an_error(service: Service, data: Any) -> None
         httpx2.Response(200, content=b"\xff\xfe"),
     ],
 )
-def test_an_answer_that_is_not_the_protocol_is_an_error(service: Service, reply: httpx2.Response) -> None:
+def test_an_answer_that_is_not_the_protocol_is_an_error(
+    service: Service, reply: httpx2.Response
+) -> None:
     """A proxy's page on HTTP 200 is no market data, and asking again does not help."""
     service.replies(reply)
     with pytest.raises(errors.DecodeError, match="proxy"):
@@ -299,9 +328,20 @@ class Ranged:
     """A service with many bars that cuts an overflowing range at one end."""
 
     def __init__(
-        self, bars: list[dict[str, Any]], cut: str, cap: int, end_included: bool = True, deaf: str = ""
+        self,
+        bars: list[dict[str, Any]],
+        cut: str,
+        cap: int,
+        end_included: bool = True,
+        deaf: str = "",
     ) -> None:
-        self.bars, self.cut, self.cap, self.end_included, self.deaf = bars, cut, cap, end_included, deaf
+        self.bars, self.cut, self.cap, self.end_included, self.deaf = (
+            bars,
+            cut,
+            cap,
+            end_included,
+            deaf,
+        )
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         params = request.url.params
@@ -314,8 +354,12 @@ class Ranged:
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 999, 1000, 1001, 2000, 3456])
 @pytest.mark.parametrize("end_included", [True, False])
-@pytest.mark.parametrize(("cut", "cap"), [("oldest", 1000), ("newest", 1000), ("oldest", 500), ("newest", 100)])
-def test_a_long_range_is_complete(service: Service, count: int, cut: str, cap: int, end_included: bool) -> None:
+@pytest.mark.parametrize(
+    ("cut", "cap"), [("oldest", 1000), ("newest", 1000), ("oldest", 500), ("newest", 100)]
+)
+def test_a_long_range_is_complete(
+    service: Service, count: int, cut: str, cap: int, end_included: bool
+) -> None:
     """Every bar comes once, whichever end is cut, however low the cap is, and whether the end counts or not."""
     bars = hourly(count)
     service.reply = Ranged(bars, cut, cap, end_included)
@@ -326,7 +370,9 @@ def test_a_long_range_is_complete(service: Service, count: int, cut: str, cap: i
 
 def test_holes_do_not_hide_bars(service: Service) -> None:
     """Nights and weekends between the bars, and a hole at the cut, lose nothing."""
-    bars = [bar for number, bar in enumerate(hourly(9000)) if number % 24 < 7 and number % 168 < 120]
+    bars = [
+        bar for number, bar in enumerate(hourly(9000)) if number % 24 < 7 and number % 168 < 120
+    ]
     service.reply = Ranged(bars, "oldest", 1000)
     frame = fetch_bars("AAPL.US", "1h", START, START + 9000 * timedelta(hours=1))
     assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars]
@@ -336,7 +382,9 @@ def test_a_service_that_ignores_the_start_is_understood(service: Service) -> Non
     """Pages that reach back before the range are cut to it."""
     bars = hourly(5000)
     service.reply = Ranged(bars, "oldest", 1000, deaf="start")
-    frame = fetch_bars("BTCUSDT", "1h", START + timedelta(hours=2500), START + timedelta(hours=4200))
+    frame = fetch_bars(
+        "BTCUSDT", "1h", START + timedelta(hours=2500), START + timedelta(hours=4200)
+    )
     assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars[2500:4200]]
 
 
@@ -353,7 +401,9 @@ def test_a_service_that_ignores_the_end_is_an_error(service: Service) -> None:
 def test_a_rate_limit_is_waited_for_and_tried_again(service: Service) -> None:
     """The request is really sent again, after as long as the service asks."""
     header = {"Retry-After": "2"}
-    service.replies(fault(429, 3001, **header), fault(200, "3001", **header), ok({"klines": hourly(1)}))
+    service.replies(
+        fault(429, 3001, **header), fault(200, "3001", **header), ok({"klines": hourly(1)})
+    )
     assert len(fetch_klines("AAPL.US")) == 1
     assert len(service.requests) == 3
     assert service.waits == [2.0, 2.0]
@@ -361,7 +411,9 @@ def test_a_rate_limit_is_waited_for_and_tried_again(service: Service) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "told"), [("2", False), ("30", True)])
-def test_only_a_long_wait_is_told(service: Service, caplog: pytest.LogCaptureFixture, seconds: str, told: bool) -> None:
+def test_only_a_long_wait_is_told(
+    service: Service, caplog: pytest.LogCaptureFixture, seconds: str, told: bool
+) -> None:
     """A user sees why nothing happens for half a minute, and is not bothered by two seconds."""
     service.replies(fault(429, 3001, **{"Retry-After": seconds}), ok({"klines": []}))
     with caplog.at_level(logging.WARNING):
@@ -385,9 +437,14 @@ def test_only_a_long_wait_is_told(service: Service, caplog: pytest.LogCaptureFix
         ("", 0, 1),
     ],
 )
-def test_retry_after_in_every_spelling(service: Service, text: Any, low: float, high: float) -> None:
+def test_retry_after_in_every_spelling(
+    service: Service, text: Any, low: float, high: float
+) -> None:
     """Seconds, decimals and dates are obeyed; nonsense counts as no word from the service."""
-    service.replies(fault(429, 3001, **{"Retry-After": text if isinstance(text, str) else text()}), ok({"klines": []}))
+    service.replies(
+        fault(429, 3001, **{"Retry-After": text if isinstance(text, str) else text()}),
+        ok({"klines": []}),
+    )
     fetch_klines("AAPL.US")
     (wait,) = service.waits
     assert low <= wait <= high
@@ -408,7 +465,9 @@ def test_a_wait_that_is_too_long_is_raised(service: Service, where: str) -> None
     assert len(service.requests) == 1
 
 
-def test_backoff_doubles_with_full_jitter(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backoff_doubles_with_full_jitter(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a word from the service, the waits are random below 1, 2 and 4 seconds."""
     asked: list[tuple[float, float]] = []
 
@@ -426,9 +485,12 @@ def test_backoff_doubles_with_full_jitter(service: Service, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("status", "code"), [(400, 2001), (404, 2002), (401, 1001), (403, 3002), (403, 3008), (400, "AMBIGUOUS_SYMBOL")]
+    ("status", "code"),
+    [(400, 2001), (404, 2002), (401, 1001), (403, 3002), (403, 3008), (400, "AMBIGUOUS_SYMBOL")],
 )
-def test_what_cannot_succeed_is_not_tried_again(service: Service, status: int, code: int | str) -> None:
+def test_what_cannot_succeed_is_not_tried_again(
+    service: Service, status: int, code: int | str
+) -> None:
     """One request, no wait: the same question has the same answer."""
     service.replies(fault(status, code, **{"Retry-After": "1"}))
     with pytest.raises(TickDBError):
@@ -438,7 +500,9 @@ def test_what_cannot_succeed_is_not_tried_again(service: Service, status: int, c
 
 def test_a_gateway_fault_is_tried_again(service: Service) -> None:
     """HTTP 502 with a page instead of JSON passes."""
-    service.replies(httpx2.Response(502, content=b"<html>bad gateway</html>"), ok({"klines": hourly(1)}))
+    service.replies(
+        httpx2.Response(502, content=b"<html>bad gateway</html>"), ok({"klines": hourly(1)})
+    )
     assert len(fetch_klines("AAPL.US")) == 1
 
 
@@ -450,12 +514,16 @@ def test_a_gateway_fault_is_tried_again(service: Service) -> None:
         (httpx2.RemoteProtocolError("cut"), "cannot be reached"),
     ],
 )
-def test_a_lost_connection_is_tried_again_then_said(service: Service, broken: Exception, words: str) -> None:
+def test_a_lost_connection_is_tried_again_then_said(
+    service: Service, broken: Exception, words: str
+) -> None:
     """One fault passes unnoticed; without a network the sentence says what to do."""
     service.replies(broken, ok({"klines": hourly(1)}))
     assert len(fetch_klines("AAPL.US")) == 1
     service.replies(broken)
-    with pytest.raises(errors.TransportError, match=rf"api\.tickdb\.ai {words}.*TICKDB_BASE_URL=sandbox"):
+    with pytest.raises(
+        errors.TransportError, match=rf"api\.tickdb\.ai {words}.*TICKDB_BASE_URL=sandbox"
+    ):
         fetch_klines("AAPL.US")
     assert len(service.requests) == 2 + 4
 
@@ -510,7 +578,12 @@ def test_the_clients_own_response_carries_the_means(service: Service) -> None:
 @pytest.mark.parametrize(
     ("url", "key", "error", "words"),
     [
-        ("", KEY, errors.ConfigError, r"TICKDB_BASE_URL=sandbox .* or TICKDB_BASE_URL=https://api\.tickdb\.ai"),
+        (
+            "",
+            KEY,
+            errors.ConfigError,
+            r"TICKDB_BASE_URL=sandbox .* or TICKDB_BASE_URL=https://api\.tickdb\.ai",
+        ),
         ("Sandbox", KEY, errors.ConfigError, "neither `sandbox` nor an https address"),
         ("http://api.tickdb.ai", KEY, errors.ConfigError, "show your key"),
         ("https://user:pw@api.tickdb.ai", KEY, errors.ConfigError, "neither"),
@@ -520,14 +593,24 @@ def test_the_clients_own_response_carries_the_means(service: Service) -> None:
         ("https://a b", KEY, errors.ConfigError, "neither"),
         ("https://a.b:port", KEY, errors.ConfigError, "neither"),
         ("https://api.tickdb.ai", "", errors.AuthError, "TICKDB_API_KEY is not set"),
-        ("https://api.tickdb.ai", "tk_live_your_key_here", errors.AuthError, "TICKDB_API_KEY is not set"),
+        (
+            "https://api.tickdb.ai",
+            "tk_live_your_key_here",
+            errors.AuthError,
+            "TICKDB_API_KEY is not set",
+        ),
         ("https://api.tickdb.ai", "two words", errors.AuthError, "characters"),
         ("https://api.tickdb.ai", "schlüssel", errors.AuthError, "characters"),
         ("http://127.0.0.1:1", "", errors.AuthError, "TICKDB_API_KEY is not set"),
     ],
 )
 def test_settings_that_cannot_work_are_one_sentence(
-    url: str, key: str, error: type[TickDBError], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    url: str,
+    key: str,
+    error: type[TickDBError],
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Nothing but the literal `sandbox` is the sandbox; anything else needs a key and keeps it off plain http."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
@@ -550,7 +633,12 @@ def test_settings_are_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_source_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sandbox is the sandbox in the process and on this machine; the rest is TickDB."""
     found = []
-    for url in ("sandbox", "http://127.0.0.1:8765", "https://localhost:1", "https://api.tickdb.ai/"):
+    for url in (
+        "sandbox",
+        "http://127.0.0.1:8765",
+        "https://localhost:1",
+        "https://api.tickdb.ai/",
+    ):
         monkeypatch.setenv("TICKDB_BASE_URL", url)
         found.append(source())
     assert found == ["sandbox", "sandbox", "sandbox", "tickdb"]
@@ -560,13 +648,22 @@ def test_a_key_beside_the_sandbox_is_not_used_and_said(monkeypatch: pytest.Monke
     """Sandbox stays sandbox; one line tells."""
     assert notice() is None
     monkeypatch.setenv("TICKDB_API_KEY", KEY)
-    assert notice() == "TICKDB_BASE_URL is sandbox: prices are synthetic, TICKDB_API_KEY is not used."
+    assert (
+        notice() == "TICKDB_BASE_URL is sandbox: prices are synthetic, TICKDB_API_KEY is not used."
+    )
     assert source() == "sandbox"
     assert fetch_latest_price("AAPL.US") is not None
 
 
 @pytest.mark.parametrize(
-    "reply", [ok({"klines": []}), fault(401, 1001), fault(429, 3001), httpx2.ConnectError("no"), fault(500, 5000)]
+    "reply",
+    [
+        ok({"klines": []}),
+        fault(401, 1001),
+        fault(429, 3001),
+        httpx2.ConnectError("no"),
+        fault(500, 5000),
+    ],
 )
 def test_the_key_is_never_shown(
     service: Service, caplog: pytest.LogCaptureFixture, reply: httpx2.Response | Exception
@@ -576,7 +673,9 @@ def test_the_key_is_never_shown(
     service.replies(reply)
     shown = ""
     try:
-        response = data_client.client().request("/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h"})
+        response = data_client.client().request(
+            "/v1/market/kline", {"symbol": "AAPL.US", "interval": "1h"}
+        )
         shown = f"{response.request.headers!r} {response!r} {response.extensions!r}"
         fetch_klines("AAPL.US")
     except TickDBError as error:
@@ -615,11 +714,16 @@ def quotes(request: httpx2.Request) -> httpx2.Response:
     assert len(symbols) <= 50
     if "BAD.US" in symbols:
         return fault(400, 2005)
-    found = [{"symbol": name, "last_price": "1.5", "bid_price": "", "timestamp": 1720000000} for name in symbols]
+    found = [
+        {"symbol": name, "last_price": "1.5", "bid_price": "", "timestamp": 1720000000}
+        for name in symbols
+    ]
     return ok([quote for quote in found if quote["symbol"] != "GONE.US"])
 
 
-def test_batches_hold_fifty_symbols_and_answer_in_the_spelling_of_the_request(service: Service) -> None:
+def test_batches_hold_fifty_symbols_and_answer_in_the_spelling_of_the_request(
+    service: Service,
+) -> None:
     """120 symbols are three requests; both spellings of one Hong Kong stock get its quote."""
     service.reply = quotes
     asked = [f"S{number}.US" for number in range(118)] + ["700.HK", "00700.HK"]
@@ -638,25 +742,43 @@ def test_batches_hold_fifty_symbols_and_answer_in_the_spelling_of_the_request(se
         (400, "AMBIGUOUS_SYMBOL", "AmbiguousSymbolError"),
     ],
 )
-def test_one_bad_symbol_never_loses_the_others(service: Service, status: int, code: int | str, name: str) -> None:
+def test_one_bad_symbol_never_loses_the_others(
+    service: Service, status: int, code: int | str, name: str
+) -> None:
     """A batch refused for one symbol is halved until it stands alone; so is one left out, or spelled impossibly."""
-    service.reply = lambda request: fault(status, code) if "BAD.US" in str(request.url) else quotes(request)
+    service.reply = lambda request: (
+        fault(status, code) if "BAD.US" in str(request.url) else quotes(request)
+    )
     good = [f"S{number}.US" for number in range(60)]
     result = data_client.client().ticker(["BAD.US", *good, "GONE.US", "two words"])
     assert sorted(result.data) == sorted(good)
     kinds = {symbol: type(error).__name__ for symbol, error in result.errors.items()}
-    assert kinds == {"BAD.US": name, "GONE.US": "SymbolNotFoundError", "two words": "BadRequestError"}
+    assert kinds == {
+        "BAD.US": name,
+        "GONE.US": "SymbolNotFoundError",
+        "two words": "BadRequestError",
+    }
     assert len(service.requests) < 30
     with pytest.raises(TickDBError):
         result.complete()
 
 
-def test_numbers_that_are_none_are_none_and_a_quote_without_a_price_is_an_error(service: Service) -> None:
+def test_numbers_that_are_none_are_none_and_a_quote_without_a_price_is_an_error(
+    service: Service,
+) -> None:
     """An empty bid is no bid; a last price that is no number loses that symbol only. Seconds become milliseconds."""
     service.reply = quotes
     (quote,) = data_client.client().ticker(["AAPL.US"]).data.values()
-    assert quote == {"symbol": "AAPL.US", "last_price": 1.5, "bid_price": None, "timestamp": 1_720_000_000_000}
-    last = [{"symbol": name, "last_price": price, "timestamp": 1} for name, price in (("A.US", "NaN"), ("B.US", "2"))]
+    assert quote == {
+        "symbol": "AAPL.US",
+        "last_price": 1.5,
+        "bid_price": None,
+        "timestamp": 1_720_000_000_000,
+    }
+    last = [
+        {"symbol": name, "last_price": price, "timestamp": 1}
+        for name, price in (("A.US", "NaN"), ("B.US", "2"))
+    ]
     service.replies(ok(last))
     result = data_client.client().ticker(["A.US", "B.US"])
     assert result.data["B.US"]["last_price"] == 2.0
@@ -739,7 +861,14 @@ def test_the_clock_of_the_service_counts_where_ours_is_ahead(service: Service) -
 
 def test_numbers_may_come_as_numbers(service: Service) -> None:
     """A price without quotes is the same price."""
-    plain = {"time": milliseconds(START), "open": 10.5, "high": 11, "low": 10, "close": 10.75, "volume": 0}
+    plain = {
+        "time": milliseconds(START),
+        "open": 10.5,
+        "high": 11,
+        "low": 10,
+        "close": 10.75,
+        "volume": 0,
+    }
     service.replies(ok({"klines": [plain]}))
     assert fetch_klines("AAPL.US")[0]["close"] == 10.75
 
@@ -747,13 +876,28 @@ def test_numbers_may_come_as_numbers(service: Service) -> None:
 def test_trades_may_share_an_id_and_carry_seconds(service: Service) -> None:
     """No trade is dropped for its id, and a time in seconds becomes milliseconds."""
     trade = {"id": "0", "price": "1.5", "quantity": "2", "side": "buy"}
-    service.replies(ok({"symbol": "X", "trades": [trade | {"timestamp": at} for at in (1_720_000_060, 1_720_000_000)]}))
+    service.replies(
+        ok(
+            {
+                "symbol": "X",
+                "trades": [trade | {"timestamp": at} for at in (1_720_000_060, 1_720_000_000)],
+            }
+        )
+    )
     found = data_client.client().trades("AAPL.US")
     assert [one["timestamp"] for one in found] == [1_720_000_000_000, 1_720_000_060_000]
-    assert found[0] == {"id": "0", "price": 1.5, "quantity": 2.0, "side": "buy", "timestamp": 1_720_000_000_000}
+    assert found[0] == {
+        "id": "0",
+        "price": 1.5,
+        "quantity": 2.0,
+        "side": "buy",
+        "timestamp": 1_720_000_000_000,
+    }
 
 
-@pytest.mark.parametrize("data", [{}, None, [], {"trades": [{}]}, {"bids": 1}, {"data": []}, {"api_keys": []}])
+@pytest.mark.parametrize(
+    "data", [{}, None, [], {"trades": [{}]}, {"bids": 1}, {"data": []}, {"api_keys": []}]
+)
 @pytest.mark.parametrize(
     "call",
     [
@@ -781,7 +925,10 @@ def test_symbols_come_from_all_pages_once_though_the_list_moves(service: Service
         offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
         if offset:  # a new symbol has moved the others
             names.insert(0, f"NEW{offset}.US")
-        page = [{"symbol": name, "market": "US", "type": "stock"} for name in names[offset : offset + limit]]
+        page = [
+            {"symbol": name, "market": "US", "type": "stock"}
+            for name in names[offset : offset + limit]
+        ]
         return ok({"products": page, "pagination": {"total": len(names)}})
 
     service.reply = reply
@@ -789,7 +936,9 @@ def test_symbols_come_from_all_pages_once_though_the_list_moves(service: Service
     assert len(found) == len(set(found)) == 2500
     assert len(service.requests) == 3
     service.replies(ok({"products": [{"symbol": "A.US"}], "pagination": {"total": 9999}}))
-    assert data_client.client().symbols() == [{"symbol": "A.US"}]  # the same page for ever is no list
+    assert data_client.client().symbols() == [
+        {"symbol": "A.US"}
+    ]  # the same page for ever is no list
     assert len(service.requests) == 3 + 2
 
 
@@ -807,7 +956,10 @@ def test_trading_days_are_asked_month_by_month() -> None:
 
 def test_key_status_is_that_of_this_key_without_its_letters(service: Service) -> None:
     """Of an account's keys, the one in use; no part of the key is in the answer."""
-    keys = [{"key_prefix": prefix, "plan": plan} for prefix, plan in (("tk_live_99", "free"), (KEY[:10], "pro"))]
+    keys = [
+        {"key_prefix": prefix, "plan": plan}
+        for prefix, plan in (("tk_live_99", "free"), (KEY[:10], "pro"))
+    ]
     service.replies(ok({"api_keys": keys}))
     assert data_client.client().key_status() == {"plan": "pro"}
     assert data_client.client().plan().rate == 600
@@ -853,9 +1005,17 @@ def corporate(zone: str, wrong: float = 0.0) -> Callable[[httpx2.Request], httpx
         bars = []
         for day, price in days.items():
             price += wrong if adjust != "none" else 0.0
-            bars.append(kline(START + timedelta(day - 1), open=price, high=price, low=price, close=price))
+            bars.append(
+                kline(START + timedelta(day - 1), open=price, high=price, low=price, close=price)
+            )
         return ok(
-            {"klines": [bar for bar in bars if int(params["start_time"]) <= bar["time"] <= int(params["end_time"])]}
+            {
+                "klines": [
+                    bar
+                    for bar in bars
+                    if int(params["start_time"]) <= bar["time"] <= int(params["end_time"])
+                ]
+            }
         )
 
     return reply
@@ -863,9 +1023,12 @@ def corporate(zone: str, wrong: float = 0.0) -> Callable[[httpx2.Request], httpx
 
 @pytest.mark.parametrize("zone", MIDNIGHT)
 @pytest.mark.parametrize(
-    ("adjust", "closes"), [("forward", [49.0, 49, 49, 49, 49, 49]), ("backward", [100.0, 100, 100, 100, 100, 100])]
+    ("adjust", "closes"),
+    [("forward", [49.0, 49, 49, 49, 49, 49]), ("backward", [100.0, 100, 100, 100, 100, 100])],
 )
-def test_adjusted_prices_come_from_raw_bars_and_factors(service: Service, zone: str, adjust: Any, closes: Any) -> None:
+def test_adjusted_prices_come_from_raw_bars_and_factors(
+    service: Service, zone: str, adjust: Any, closes: Any
+) -> None:
     """A split and a dividend leave no jump, wherever the event's midnight is; the volume stays."""
     service.reply = corporate(zone)
     bars = fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust=adjust)
@@ -906,17 +1069,23 @@ def test_adjustment_factors_are_locked_too(
 
 def test_a_plan_without_factors_offers_raw_prices(service: Service) -> None:
     """The sentence says what to pass."""
-    service.reply = lambda request: fault(403, 3009) if "ex-factors" in str(request.url) else corporate("UTC")(request)
+    service.reply = lambda request: (
+        fault(403, 3009) if "ex-factors" in str(request.url) else corporate("UTC")(request)
+    )
     with pytest.raises(errors.PlanError, match="adjust='none'"):
         fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
 
 
-@pytest.mark.parametrize(("interval", "options"), [("1w", {}), ("1M", {}), ("1d", {"offline": True})])
+@pytest.mark.parametrize(
+    ("interval", "options"), [("1w", {}), ("1M", {}), ("1d", {"offline": True})]
+)
 def test_what_cannot_be_adjusted_is_refused(interval: str, options: Any) -> None:
     """A week may hold an event in its middle, and offline there are no factors."""
     with pytest.raises(errors.BadRequestError, match="adjust='none'"):
         fetch_bars("AAPL.US", interval, "2024-01-01", "2024-01-31", adjust="forward", **options)
-    assert fetch_bars("BTCUSDT", "1d", "2024-01-01", "2024-01-31", adjust="forward").height == 31  # nothing to adjust
+    assert (
+        fetch_bars("BTCUSDT", "1d", "2024-01-01", "2024-01-31", adjust="forward").height == 31
+    )  # nothing to adjust
 
 
 # Plans
@@ -931,14 +1100,22 @@ def with_plan(
         params = request.url.params
         if "subscriptions" in str(request.url):
             return ok({"api_keys": [{"plan": plan}]})
-        if "start_time" in params and (code == 3008 or int(params["start_time"]) < milliseconds(since)):
+        if "start_time" in params and (
+            code == 3008 or int(params["start_time"]) < milliseconds(since)
+        ):
             return fault(403, code)
-        return Ranged(bars, "oldest", 1000)(request) if "start_time" in params else ok({"klines": bars[-1000:]})
+        return (
+            Ranged(bars, "oldest", 1000)(request)
+            if "start_time" in params
+            else ok({"klines": bars[-1000:]})
+        )
 
     return reply
 
 
-def test_a_free_plan_gives_its_newest_bars_and_says_so(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_free_plan_gives_its_newest_bars_and_says_so(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     """Without ranges, the newest bars fill what they can; the warning says what came and what the rest would take."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     bars = [kline(hour - number * timedelta(hours=1)) for number in range(168, -1, -1)]
@@ -947,16 +1124,24 @@ def test_a_free_plan_gives_its_newest_bars_and_says_so(service: Service, caplog:
     frame = fetch_bars("BTCUSDT", "1h", since - timedelta(days=300), hour + timedelta(days=1))
     assert frame["time"].dt.epoch("ms").to_list() == [bar["time"] for bar in bars[:-1]]
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    for words in ("(Free)", f"you get those from {since:%Y-%m-%d %H:%M} UTC on", "plan Starter and about 8 requests"):
+    for words in (
+        "(Free)",
+        f"you get those from {since:%Y-%m-%d %H:%M} UTC on",
+        "plan Starter and about 8 requests",
+    ):
         assert words in warning
     with pytest.raises(errors.PlanError, match=r"you get none.*plan Professional"):
         fetch_bars("BTCUSDT", "1h", since - timedelta(days=700), since - timedelta(days=600))
     caplog.clear()
-    assert fetch_bars("BTCUSDT", "1h", since, hour - timedelta(hours=2)).height == 166  # all of it: nothing to say
+    assert (
+        fetch_bars("BTCUSDT", "1h", since, hour - timedelta(hours=2)).height == 166
+    )  # all of it: nothing to say
     assert not caplog.records
 
 
-def test_history_that_a_plan_has_not_is_left_out_and_said(service: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_history_that_a_plan_has_not_is_left_out_and_said(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
     """A year is what Starter has: two years give the last one, with a warning."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     bars = [kline(today - timedelta(days=number)) for number in range(700, 0, -1)]
@@ -978,7 +1163,9 @@ class Echo(BaseHTTPRequestHandler):
         if "depth" in self.path:
             self.connection.close()
             return
-        body = json.dumps({"code": 2001, "message": f"bad key {self.headers['X-API-Key']}"}).encode()
+        body = json.dumps(
+            {"code": 2001, "message": f"bad key {self.headers['X-API-Key']}"}
+        ).encode()
         self.send_response(400)
         self.send_header("X-Echo", str(self.headers["X-API-Key"]))
         self.send_header("Content-Length", str(len(body)))
@@ -1002,22 +1189,37 @@ def test_a_key_is_nowhere_in_the_output_at_debug(
     monkeypatch.setattr(data_client, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
         url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("TICKDB_BASE_URL", url)
         if place == ".env":
             (tmp_path / ".env").write_text(f"TICKDB_API_KEY={key}\n", encoding="utf-8")
         elif place == "environment":
             monkeypatch.setenv("TICKDB_API_KEY", key)
-        client = data_client.TickDBClient(url, key, plan="free") if place == "argument" else data_client.client()
+        client = (
+            data_client.TickDBClient(url, key, plan="free")
+            if place == "argument"
+            else data_client.client()
+        )
         shown = repr(client) + repr(vars(client))
         for call in (lambda: client.klines("AAPL.US"), lambda: client.depth("AAPL.US")):
             try:
                 call()
             except TickDBError as error:
-                frames = error.__traceback__ and error.__traceback__.tb_next  # without this test's, which has the key
-                trace = traceback.TracebackException(type(error), error, frames, capture_locals=True)
-                shown += "".join(trace.format()) + repr(error) + repr(vars(error)) + repr(error.__context__)
+                frames = (
+                    error.__traceback__ and error.__traceback__.tb_next
+                )  # without this test's, which has the key
+                trace = traceback.TracebackException(
+                    type(error), error, frames, capture_locals=True
+                )
+                shown += (
+                    "".join(trace.format())
+                    + repr(error)
+                    + repr(vars(error))
+                    + repr(error.__context__)
+                )
                 logging.getLogger("notebook").exception("failed")
         response = client.request("/v1/market/kline", {"symbol": "AAPL.US"})
         shown += f"{response!r} {response.request!r} {response.request.headers!r} {response.extensions!r}"

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from quant_team_backtest.engine import Assumptions, Backtest, Bars, EngineError, backtest
 
 DAY = 86_400_000
-FREE = Assumptions(initial_capital=1000.0, commission=0.0, slippage=0.0, participation=None, borrow_rate=0.0)
+FREE = Assumptions(
+    initial_capital=1000.0, commission=0.0, slippage=0.0, participation=None, borrow_rate=0.0
+)
 
 
 def make(
@@ -29,19 +31,32 @@ def make(
     opened = (start + np.arange(count, dtype=np.int64)) * DAY
     volumes = np.full(count, volume) if isinstance(volume, float) else np.array(volume, dtype=float)
     prices = np.array(opens, dtype=float)
-    return Bars(opened, opened + DAY, prices, prices if closes is None else np.array(closes), volumes, fractional)
+    return Bars(
+        opened,
+        opened + DAY,
+        prices,
+        prices if closes is None else np.array(closes),
+        volumes,
+        fractional,
+    )
 
 
 def run(bars: Bars, weights: list[float], rules: Assumptions = FREE) -> Backtest:
     return backtest({"X": bars}, {"X": np.array(weights)}, rules)
 
 
-def ledger(bars: dict[str, Bars], weights: dict[str, list[float]], rules: Assumptions) -> list[float]:
+def ledger(
+    bars: dict[str, Bars], weights: dict[str, list[float]], rules: Assumptions
+) -> list[float]:
     """Return the equity at each close: the same rules, moment by moment, with nothing clever in it."""
     moments = sorted({int(m) for b in bars.values() for m in [*b.opened, *b.closed]})
     cash, before = rules.initial_capital, moments[0]
     equity: list[float] = []
-    held, mark, target = dict.fromkeys(bars, 0.0), dict.fromkeys(bars, 0.0), dict.fromkeys(bars, 0.0)
+    held, mark, target = (
+        dict.fromkeys(bars, 0.0),
+        dict.fromkeys(bars, 0.0),
+        dict.fromkeys(bars, 0.0),
+    )
     orders: dict[str, dict[str, Any]] = {}
 
     def fill(symbol: str, index: int, price: float) -> None:
@@ -54,7 +69,9 @@ def ledger(bars: dict[str, Bars], weights: dict[str, list[float]], rules: Assump
                 if not bar.fractional:
                     wanted = math.floor(abs(wanted) + 1e-9) * (1 if wanted > 0 else -1)
                 order["left"] = wanted - held[symbol]
-            cap = math.inf if rules.participation is None else rules.participation * bar.volume[index]
+            cap = (
+                math.inf if rules.participation is None else rules.participation * bar.volume[index]
+            )
             cap = cap if bar.fractional or cap == math.inf else math.floor(cap + 1e-9)
             size = min(abs(order["left"]), cap)
             if size > 0:
@@ -71,7 +88,13 @@ def ledger(bars: dict[str, Bars], weights: dict[str, list[float]], rules: Assump
 
     for now in moments:
         for symbol in bars:
-            cash -= max(-held[symbol], 0) * mark[symbol] * rules.borrow_rate * (now - before) / (365 * DAY)
+            cash -= (
+                max(-held[symbol], 0)
+                * mark[symbol]
+                * rules.borrow_rate
+                * (now - before)
+                / (365 * DAY)
+            )
         before = now
         closing = [(s, int(i)) for s, b in bars.items() for i in np.flatnonzero(b.closed == now)]
         for symbol, index in closing:
@@ -106,9 +129,16 @@ def markets(draw: st.DrawFn) -> tuple[dict[str, Bars], dict[str, list[float]], A
         opened = np.array(days, dtype=np.int64) * DAY + draw(st.sampled_from([0, 0, DAY // 4]))
         lengths = draw(st.sampled_from([DAY, DAY // 3]))
         values = [draw(st.lists(price, min_size=len(days), max_size=len(days))) for _ in range(2)]
-        volume = draw(st.lists(st.sampled_from([0.0, 7.0, 90.0, 1e6]), min_size=len(days), max_size=len(days)))
+        volume = draw(
+            st.lists(st.sampled_from([0.0, 7.0, 90.0, 1e6]), min_size=len(days), max_size=len(days))
+        )
         bars[symbol] = Bars(
-            opened, opened + lengths, np.array(values[0]), np.array(values[1]), np.array(volume), draw(st.booleans())
+            opened,
+            opened + lengths,
+            np.array(values[0]),
+            np.array(values[1]),
+            np.array(volume),
+            draw(st.booleans()),
         )
         wish = st.sampled_from([0.0, 0.0, 0.5, 1.0, -0.5, -1.0, 3.0, math.nan])
         weights[symbol] = draw(st.lists(wish, min_size=len(days), max_size=len(days)))
@@ -125,24 +155,38 @@ def markets(draw: st.DrawFn) -> tuple[dict[str, Bars], dict[str, list[float]], A
 
 
 @settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 @given(markets())
-def test_equity_equals_the_plain_ledger(drawn: tuple[dict[str, Bars], dict[str, list[float]], Assumptions]) -> None:
+def test_equity_equals_the_plain_ledger(
+    drawn: tuple[dict[str, Bars], dict[str, list[float]], Assumptions],
+) -> None:
     """Whatever the calendars, weights, volumes and costs, the engine's equity is the plain ledger's."""
     bars, weights, rules = drawn
     done = backtest(bars, {symbol: np.array(wish) for symbol, wish in weights.items()}, rules)
     assert done.equity == pytest.approx(ledger(bars, weights, rules), rel=1e-9, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(markets())
 def test_profits_add_up(drawn: tuple[dict[str, Bars], dict[str, list[float]], Assumptions]) -> None:
     """Without a position left open, the profits of the trades are the change of the equity."""
     bars, weights, rules = drawn
     done = backtest(bars, {symbol: np.array(wish) for symbol, wish in weights.items()}, rules)
     if not done.positions and not done.ruined:
-        assert sum(trade.pnl for trade in done.trades) == pytest.approx(done.equity[-1] - rules.initial_capital)
+        assert sum(trade.pnl for trade in done.trades) == pytest.approx(
+            done.equity[-1] - rules.initial_capital
+        )
 
 
 def test_a_round_trip_by_hand() -> None:
@@ -155,13 +199,19 @@ def test_a_round_trip_by_hand() -> None:
         (DAY, 9, 102),
         (3 * DAY, -9, pytest.approx(117.6)),
     ]
-    assert done.equity == pytest.approx([1000, 72.82 + 9 * 105, 72.82 + 9 * 110, 1120.636, 1120.636])
+    assert done.equity == pytest.approx(
+        [1000, 72.82 + 9 * 105, 72.82 + 9 * 110, 1120.636, 1120.636]
+    )
     assert [trade.pnl for trade in done.trades] == [pytest.approx(120.636)]
 
 
 def test_next_close_fills_at_the_close_of_the_bar_after() -> None:
     """With `next_close` a decision on bar 0 is filled at the close of bar 1, which its equity shows already."""
-    done = run(make([100, 90, 80], [100, 125, 100]), [1, 1, 1], replace(FREE, fill="next_close", slippage=0.25))
+    done = run(
+        make([100, 90, 80], [100, 125, 100]),
+        [1, 1, 1],
+        replace(FREE, fill="next_close", slippage=0.25),
+    )
     assert [(fill.time, fill.quantity, fill.price) for fill in done.fills] == [(2 * DAY, 6, 156.25)]
     assert done.equity == pytest.approx([1000, 1000 - 6 * 31.25, 1000 - 6 * 56.25])
 
@@ -185,7 +235,9 @@ def test_a_changed_target_trades_the_difference() -> None:
     """From 0.5 to 1.0 at the same price buys the other half; to 0 sells all, and the whole is one trade."""
     done = run(make([100.0] * 4), [0.5, 1, 0, 0])
     assert [fill.quantity for fill in done.fills] == [5, 5, -10]
-    assert [(trade.quantity, trade.entry, trade.exit, trade.pnl) for trade in done.trades] == [(10, 100, 100, 0)]
+    assert [(trade.quantity, trade.entry, trade.exit, trade.pnl) for trade in done.trades] == [
+        (10, 100, 100, 0)
+    ]
 
 
 def test_crossing_zero_ends_one_trade_and_begins_the_next() -> None:
@@ -235,7 +287,9 @@ def test_a_new_target_replaces_a_waiting_order() -> None:
 def test_fractions_trade_where_the_market_has_them() -> None:
     """Whole shares round toward zero, fractions do not; less than a share is counted as too small."""
     assert run(make([300.0] * 3), [1, 1, 1]).positions == {"X": 3}
-    assert run(make([300.0] * 3, fractional=True), [1, 1, 1]).positions == {"X": pytest.approx(1000 / 300)}
+    assert run(make([300.0] * 3, fractional=True), [1, 1, 1]).positions == {
+        "X": pytest.approx(1000 / 300)
+    }
     assert run(make([3000.0] * 3), [1, 1, 1]).counts["too_small"] == 1
 
 
@@ -259,7 +313,10 @@ def test_calendars_may_differ() -> None:
     )
     weights = {"D": np.array([0.5, 0.5, 0.5, 0.5]), "S": np.array([0.5, 0.5])}
     done = backtest({"D": daily, "S": sparse}, weights, FREE)
-    assert [(fill.symbol, fill.time // DAY, fill.quantity) for fill in done.fills] == [("D", 1, 5), ("S", 3, 8)]
+    assert [(fill.symbol, fill.time // DAY, fill.quantity) for fill in done.fills] == [
+        ("D", 1, 5),
+        ("S", 3, 8),
+    ]
     assert list(done.time // DAY) == [1, 2, 3, 4]
     assert done.equity == pytest.approx([1000, 1000, 1000, 1080])
 
@@ -281,12 +338,18 @@ def test_debit_is_reported() -> None:
         ({"bars": {"X": make([100, -1, 100])}}, "hold a price"),
         ({"bars": {"X": make([100, math.nan, 100])}}, "hold a price"),
         ({"bars": {"X": make([100, 1, 1], volume=[1, math.nan, 1])}}, "hold a price"),
-        ({"bars": {"X": replace(make([1, 2, 3]), opened=np.array([0, 5, 2], dtype=np.int64))}}, "time order"),
+        (
+            {"bars": {"X": replace(make([1, 2, 3]), opened=np.array([0, 5, 2], dtype=np.int64))}},
+            "time order",
+        ),
     ],
 )
 def test_what_the_engine_refuses(change: dict[str, Any], sentence: str) -> None:
     """Bars and weights that cannot be right are refused in one sentence."""
-    given: dict[str, Any] = {"bars": {"X": make([100.0] * 3)}, "weights": {"X": np.zeros(3)}} | change
+    given: dict[str, Any] = {
+        "bars": {"X": make([100.0] * 3)},
+        "weights": {"X": np.zeros(3)},
+    } | change
     with pytest.raises(EngineError, match=sentence):
         backtest(given["bars"], given["weights"], FREE)
 

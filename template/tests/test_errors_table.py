@@ -50,13 +50,28 @@ TABLE = [
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize(("code", "name", "retryable"), TABLE)
-def test_a_code_decides_the_class_whatever_the_http_status(code: str, name: str, retryable: bool, status: int) -> None:
+def test_a_code_decides_the_class_whatever_the_http_status(
+    code: str, name: str, retryable: bool, status: int
+) -> None:
     """A code gives its class, as a string or an integer, even on HTTP 200 or 500."""
     for spelled in [code, int(code)] if code.isdecimal() else [code]:
-        error = error_of(status, {"code": spelled, "message": "m"}, endpoint="/v1/x", symbol="AAPL.US", retry_after=2.0)
+        error = error_of(
+            status,
+            {"code": spelled, "message": "m"},
+            endpoint="/v1/x",
+            symbol="AAPL.US",
+            retry_after=2.0,
+        )
         assert type(error).__name__ == name
         assert error is not None
-        facts = (error.code, error.http_status, error.endpoint, error.symbol, error.retryable, error.retry_after)
+        facts = (
+            error.code,
+            error.http_status,
+            error.endpoint,
+            error.symbol,
+            error.retryable,
+            error.retry_after,
+        )
         assert facts == (code, status, "/v1/x", "AAPL.US", retryable, 2.0)
 
 
@@ -74,15 +89,29 @@ def test_every_code_has_one_plain_sentence(code: str) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "name", "code"),
     [
-        (400, {"code": "2001", "message": "symbol parameter is required", "error": "2001"}, "BadRequestError", "2001"),
+        (
+            400,
+            {"code": "2001", "message": "symbol parameter is required", "error": "2001"},
+            "BadRequestError",
+            "2001",
+        ),
         (
             401,
-            {"error": "Invalid or expired token", "message": "[1001] Invalid", "code": "Invalid or expired token"},
+            {
+                "error": "Invalid or expired token",
+                "message": "[1001] Invalid",
+                "code": "Invalid or expired token",
+            },
             "AuthError",
             "1001",
         ),
         (200, {"message": "[3001] slow down", "success": False}, "RateLimitError", "3001"),
-        (429, {"success": False, "error": "Too many", "code": 429, "limit": 60}, "RateLimitError", "429"),
+        (
+            429,
+            {"success": False, "error": "Too many", "code": 429, "limit": 60},
+            "RateLimitError",
+            "429",
+        ),
         (400, {"error": "2002"}, "SymbolNotFoundError", "2002"),
         (400, {"code": 400, "message": "bad"}, "BadRequestError", "400"),
         (400, {"code": 40001, "message": "bad", "data": None}, "BadRequestError", "40001"),
@@ -107,7 +136,9 @@ def test_every_dialect_is_read(status: int, body: Any, name: str, code: str | No
     assert error.code == code
 
 
-@pytest.mark.parametrize("body", [{"code": 0, "data": []}, {"code": "0", "data": {}}, {"data": {"klines": []}}])
+@pytest.mark.parametrize(
+    "body", [{"code": 0, "data": []}, {"code": "0", "data": {}}, {"data": {"klines": []}}]
+)
 def test_a_success_is_no_error(body: Any) -> None:
     """Code 0, as an integer or text, or none at all, is a success on HTTP 200."""
     assert error_of(200, body) is None
@@ -116,7 +147,9 @@ def test_a_success_is_no_error(body: Any) -> None:
 def test_an_ambiguous_symbol_names_its_types() -> None:
     """The caller reads the possible types from the error."""
     data = {"available_types": ["stock", "indices"]}
-    error = error_of(400, {"code": "AMBIGUOUS_SYMBOL", "message": "m", "data": data}, symbol="000001")
+    error = error_of(
+        400, {"code": "AMBIGUOUS_SYMBOL", "message": "m", "data": data}, symbol="000001"
+    )
     assert error is not None
     assert error.available_types == ("stock", "indices")
     assert "'000001'" in str(error)
@@ -133,7 +166,9 @@ def test_a_key_in_the_services_message_is_redacted(monkeypatch: pytest.MonkeyPat
 
 def test_an_error_survives_pickling() -> None:
     """A worker process hands its error over with all its fields."""
-    error = errors.RateLimitError("Slow.", code="3001", retryable=True, retry_after=3.0, symbol="AAPL.US")
+    error = errors.RateLimitError(
+        "Slow.", code="3001", retryable=True, retry_after=3.0, symbol="AAPL.US"
+    )
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is errors.RateLimitError
     assert vars(copy) == vars(error)
@@ -143,10 +178,14 @@ def test_an_error_survives_pickling() -> None:
 def test_the_page_lists_every_class_and_code() -> None:
     """The table of docs/data.md is the table of the code: the same classes, each with its codes."""
     page = Path(__file__).resolve().parent.parent / "docs" / "data.md"
-    rows = re.findall(r"^\| `(\w+Error)` \| ([^|]*)\|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+Error)` \| ([^|]*)\|", page.read_text(encoding="utf-8"), re.MULTILINE
+    )
     expected: dict[str, list[str]] = {
         name: sorted(code for code, rule in CODES.items() if rule.error is found)
         for name, found in vars(errors).items()
-        if isinstance(found, type) and issubclass(found, errors.TickDBError) and found is not errors.TickDBError
+        if isinstance(found, type)
+        and issubclass(found, errors.TickDBError)
+        and found is not errors.TickDBError
     }
     assert {name: sorted(codes.split()) for name, codes in rows} == expected

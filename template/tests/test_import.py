@@ -44,12 +44,22 @@ def csv(folder: Path, text: str) -> Path:
         (HEAD, [str(T0), str(T0 + HOUR)], "Asia/Hong_Kong"),  # since 1970 in UTC, whatever the zone
         (HEAD, [f"{T0}000", f"{T0 + HOUR}000"], None),
         (HEAD, [f"{T0}000000", f"{T0 + HOUR}000000"], None),
-        ("Timestamp, Open ,HIGH,Low,Close,Volume\n", ["2024-01-02T14:30Z", "2024-01-02T15:30Z"], None),
+        (
+            "Timestamp, Open ,HIGH,Low,Close,Volume\n",
+            ["2024-01-02T14:30Z", "2024-01-02T15:30Z"],
+            None,
+        ),
         ("date,o,h,l,c,v\n", ["2024-01-02T14:30Z", "2024-01-02T15:30Z"], None),
-        ("\ufeff" + HEAD.replace("\n", "\r\n"), ["2024-01-02T14:30Z", "2024-01-02T15:30Z"], None),  # from a spreadsheet
+        (
+            "\ufeff" + HEAD.replace("\n", "\r\n"),
+            ["2024-01-02T14:30Z", "2024-01-02T15:30Z"],
+            None,
+        ),  # from a spreadsheet
     ],
 )
-def test_times_and_names_are_read(tmp_path: Path, head: str, times: list[str], tz: str | None) -> None:
+def test_times_and_names_are_read(
+    tmp_path: Path, head: str, times: list[str], tz: str | None
+) -> None:
     """The usual spellings of columns and times give the same two bars, in UTC and in order."""
     path = csv(tmp_path, head + "".join(f"{time},{PRICES}" for time in times))
     series, count = import_file(path, "AAPL.US", "1h", "acme", tz)
@@ -65,7 +75,10 @@ def test_dates_are_midnight_utc_and_other_columns_are_left_out(tmp_path: Path) -
     text = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,12,9,11,5,1000\n20240103,10,12,9,11,5,1000\n"
     series, _ = import_file(csv(tmp_path, text), "AAPL.US", "1d", "acme")
     bars = cache.load(series).bars
-    assert bars["time"].to_list() == [datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC)]
+    assert bars["time"].to_list() == [
+        datetime(2024, 1, 2, tzinfo=UTC),
+        datetime(2024, 1, 3, tzinfo=UTC),
+    ]
     assert bars["close"].to_list() == [11.0, 11.0]
 
 
@@ -75,17 +88,27 @@ def test_dates_are_midnight_utc_and_other_columns_are_left_out(tmp_path: Path) -
         (pl.Series([date(2024, 1, 2), date(2024, 1, 3)]), None),
         (pl.Series([datetime(2024, 1, 2), datetime(2024, 1, 3)]), "UTC"),
         (pl.Series([datetime(2024, 1, 2), datetime(2024, 1, 3)]).dt.replace_time_zone("UTC"), None),
-        (pl.Series([datetime(2024, 1, 2), datetime(2024, 1, 3)]).cast(pl.Datetime("ns", "Asia/Tokyo")), None),
+        (
+            pl.Series([datetime(2024, 1, 2), datetime(2024, 1, 3)]).cast(
+                pl.Datetime("ns", "Asia/Tokyo")
+            ),
+            None,
+        ),
         (pl.Series([1_704_153_600, 1_704_240_000]), None),
     ],
 )
-def test_parquet_is_read_with_its_own_types(tmp_path: Path, times: pl.Series, tz: str | None) -> None:
+def test_parquet_is_read_with_its_own_types(
+    tmp_path: Path, times: pl.Series, tz: str | None
+) -> None:
     """Dates, aware and naive times and numbers of a Parquet file."""
     path = tmp_path / "bars.parquet"
     prices = {name: [10, 10] for name in cache.VALUES}
     pl.DataFrame({"Time": times, **prices}).write_parquet(path)
     series, _ = import_file(path, "AAPL.US", "1d", "acme", tz)
-    assert cache.load(series).bars["time"].dt.date().to_list() == [date(2024, 1, 2), date(2024, 1, 3)]
+    assert cache.load(series).bars["time"].dt.date().to_list() == [
+        date(2024, 1, 2),
+        date(2024, 1, 3),
+    ]
 
 
 def rows(*lines: str) -> str:
@@ -99,10 +122,22 @@ def rows(*lines: str) -> str:
         (rows("2024-01-02 09:30,10,12,9,11,1"), {"tz": "Mars/Base"}, "no time zone 'Mars/Base'"),
         (rows("2024-11-03 01:30,10,12,9,11,1"), {"tz": "America/New_York"}, "twice or never"),
         (rows("2024-03-10 02:30,10,12,9,11,1"), {"tz": "America/New_York"}, "twice or never"),
-        (rows("2024-01-02 09:30,1,1,1,1,1", "2024-01-02 15:30Z,1,1,1,1,1"), {"tz": "UTC"}, "with and without a zone"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:30Z,1,1,1,1,1"), {}, "another row has.*row 1.*14:30"),
+        (
+            rows("2024-01-02 09:30,1,1,1,1,1", "2024-01-02 15:30Z,1,1,1,1,1"),
+            {"tz": "UTC"},
+            "with and without a zone",
+        ),
+        (
+            rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:30Z,1,1,1,1,1"),
+            {},
+            "another row has.*row 1.*14:30",
+        ),
         (rows("2024-01-02T14:30Z,1,1,2,1,1"), {}, "high below its low in row 1"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,,1"), {}, "missing or none in row 2"),
+        (
+            rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,,1"),
+            {},
+            "missing or none in row 2",
+        ),
         (rows("2024-01-02T14:30Z,1,nan,1,1,1"), {}, "missing or none"),
         (rows("2024-01-02T14:30Z,1,inf,1,1,1"), {}, "missing or none"),
         (rows('2024-01-02T14:30Z,"1,000",1,1,1,1'), {}, "missing or none"),
@@ -110,19 +145,45 @@ def rows(*lines: str) -> str:
         (rows("2999-01-02T14:30Z,1,1,1,1,1"), {}, "has not come yet"),
         (rows("01/02/2024 9:30,1,1,1,1,1"), {}, "unreadable time '01/02/2024 9:30'.*row 1"),
         (rows(",1,1,1,1,1"), {}, "unreadable time"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:31Z,1,1,1,1,1"), {}, "0:01:00 apart.*--interval"),
-        (rows(*(f"2024-01-{n:02}T14:30Z,1,1,1,1,1" for n in range(2, 14))), {}, "1 day.* apart.*--interval"),
+        (
+            rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:31Z,1,1,1,1,1"),
+            {},
+            "0:01:00 apart.*--interval",
+        ),
+        (
+            rows(*(f"2024-01-{n:02}T14:30Z,1,1,1,1,1" for n in range(2, 14))),
+            {},
+            "1 day.* apart.*--interval",
+        ),
         (HEAD, {}, "no rows"),
         ("", {}, "cannot be read"),
-        ("time,open,high,low,close\n2024-01-02T14:30Z,1,1,1,1\n", {}, "no column volume.*time, open"),
-        ("date,time,open,high,low,close,volume\n2024-01-02,14:30,1,1,1,1,1\n", {}, "two columns of one meaning"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"source": "Acme Inc"}, "source 'Acme Inc' is no name"),
+        (
+            "time,open,high,low,close\n2024-01-02T14:30Z,1,1,1,1\n",
+            {},
+            "no column volume.*time, open",
+        ),
+        (
+            "date,time,open,high,low,close,volume\n2024-01-02,14:30,1,1,1,1,1\n",
+            {},
+            "two columns of one meaning",
+        ),
+        (
+            rows("2024-01-02T14:30Z,1,1,1,1,1"),
+            {"source": "Acme Inc"},
+            "source 'Acme Inc' is no name",
+        ),
         (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"source": "../x"}, "is no name"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"symbol": "apple"}, "no market for the symbol 'apple'"),
+        (
+            rows("2024-01-02T14:30Z,1,1,1,1,1"),
+            {"symbol": "apple"},
+            "no market for the symbol 'apple'",
+        ),
         (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"interval": "1H"}, "did you mean 1h"),
     ],
 )
-def test_what_are_no_bars_is_refused(tmp_path: Path, text: str, options: dict[str, Any], sentence: str) -> None:
+def test_what_are_no_bars_is_refused(
+    tmp_path: Path, text: str, options: dict[str, Any], sentence: str
+) -> None:
     """Each fault is one sentence that names it and its row, and nothing was stored."""
     asked = {"symbol": "AAPL.US", "interval": "1h", "source": "acme"} | options
     with pytest.raises(QuantError, match=sentence) as caught:
@@ -140,27 +201,36 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, name: str) -
             import_file(path, "AAPL.US", "1h", "acme")
 
 
-def test_the_command_imports_locks_and_verifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_imports_locks_and_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`quant data import` prints the next steps, and the lock carries the vendor's name."""
     from quant_team_utils import roster
 
     monkeypatch.setattr(roster, "me", lambda root: "bob")
     path = csv(tmp_path, rows("2024-01-02T14:30Z,1,1,1,1,1"))
     runner = CliRunner()
-    done = runner.invoke(data, ["import", str(path), "--symbol", "AAPL.US", "--interval", "1h", "--source", "acme"])
+    done = runner.invoke(
+        data, ["import", str(path), "--symbol", "AAPL.US", "--interval", "1h", "--source", "acme"]
+    )
     assert "imported: 1 bars of AAPL.US 1h of import:acme" in done.output
     assert "quant data lock AAPL.US --source import:acme" in done.output
     assert runner.invoke(data, ["lock", "AAPL.US"]).exit_code == 1  # the sandbox has none
     assert runner.invoke(data, ["lock", "AAPL.US", "--source", "import:acme"]).exit_code == 0
     assert "1 of 1 months" in runner.invoke(data, ["verify"]).output
-    assert "import:acme stock AAPL.US 1h 2024-01" in (tmp_path / "data.lock").read_text(encoding="utf-8")
+    assert "import:acme stock AAPL.US 1h 2024-01" in (tmp_path / "data.lock").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_same_file_twice_is_one_series_and_a_correction_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A second import adds what is new; a bar with other numbers is a revision."""
-    for lines in (("2024-01-02T14:30Z,1,1,1,1,1",), ("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,1,1")):
+    for lines in (
+        ("2024-01-02T14:30Z,1,1,1,1,1",),
+        ("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,1,1"),
+    ):
         series, _ = import_file(csv(tmp_path, rows(*lines)), "AAPL.US", "1h", "acme")
     assert len(cache.load(series).bars) == 2
     assert not caplog.records

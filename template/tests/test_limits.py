@@ -113,7 +113,11 @@ def test_real_processes_count_together(tmp_path: Path) -> None:
         "    print('.', end='')\n"
     )
     running = [
-        subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         for _ in range(3)
     ]
     done = [process.communicate() for process in running]
@@ -167,7 +171,9 @@ def test_a_plan_that_cannot_be_asked_for_stays_free(clock: Clock) -> None:
     assert sum(clock.slept) > 60
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"plan": "pro"}', '{"plan": "pro", "rate": 1, "asked": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"plan": "pro"}', '{"plan": "pro", "rate": 1, "asked": "x"}']
+)
 def test_a_damaged_note_is_no_note(clock: Clock, text: str) -> None:
     """What is remembered is a convenience."""
     Limiter(KEY).learn(PLANS["pro"])
@@ -204,7 +210,9 @@ def test_a_wait_is_told(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     limiter = Limiter(KEY, "free")
     for _ in range(28):
         limiter.acquire(nobody)
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "quant_team_data.limits"]
+    (line,) = [
+        record.getMessage() for record in caplog.records if record.name == "quant_team_data.limits"
+    ]
     assert line == "Free plan, 30 requests a minute: waiting 60 s"
 
 
@@ -212,7 +220,9 @@ def test_a_wait_is_told(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[httpx2.Request], httpx2.Response]], list[str]]:
+def serve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Callable[[httpx2.Request], httpx2.Response]], list[str]]:
     """Return a function that puts a reply behind https://api.tickdb.ai and returns the paths that are asked."""
 
     def serve(reply: Callable[[httpx2.Request], httpx2.Response]) -> list[str]:
@@ -222,7 +232,9 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[httpx2.Request
             paths.append(request.url.path)
             return reply(request)
 
-        http = httpx2.Client(base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(handle))
+        http = httpx2.Client(
+            base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(handle)
+        )
         monkeypatch.setattr(data_client, "_http", lambda url: http)
         return paths
 
@@ -230,7 +242,9 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[httpx2.Request
 
 
 def answer(request: httpx2.Request, plan: str = "starter") -> httpx2.Response:
-    data: Any = {"api_keys": [{"plan": plan}]} if "subscriptions" in request.url.path else {"klines": []}
+    data: Any = (
+        {"api_keys": [{"plan": plan}]} if "subscriptions" in request.url.path else {"klines": []}
+    )
     return httpx2.Response(200, json={"code": 0, "data": data})
 
 
@@ -251,7 +265,9 @@ def test_a_rate_limit_answer_corrects_the_plan(clock: Clock, serve: Any, dialect
     """The service's own word on plan and rate counts, in both dialects, and is obeyed from then on."""
     facts = {"limit": 60, "plan": "starter", "reset_at": int(time.time()) + 5}
     body = (
-        {"code": 3001, "message": "m", "data": facts} if dialect == "data" else {"success": False, "code": 429, **facts}
+        {"code": 3001, "message": "m", "data": facts}
+        if dialect == "data"
+        else {"success": False, "code": 429, **facts}
     )
     answers = [httpx2.Response(429, json=body), answer(httpx2.Request("GET", "https://x/"))]
     serve(lambda request: answers.pop(0))
@@ -284,7 +300,9 @@ def test_too_many_connections_say_nothing_about_the_rate(clock: Clock, serve: An
         ("https://api.tickdb.ai", "unlimited", False),
     ],
 )
-def test_who_is_limited(clock: Clock, serve: Any, url: str, plan: str | None, limited: bool) -> None:
+def test_who_is_limited(
+    clock: Clock, serve: Any, url: str, plan: str | None, limited: bool
+) -> None:
     """The service is; this machine is not, unless a plan is named; a benchmark may say so."""
     serve(answer)
     client = data_client.TickDBClient(url, KEY, plan=plan)
@@ -311,7 +329,11 @@ class Terminal(io.StringIO):
     ],
 )
 def test_a_bar_shows_what_takes_longer_than_two_seconds(
-    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], seconds: float, thread: bool, shown: bool
+    monkeypatch: pytest.MonkeyPatch,
+    stream: type[io.StringIO],
+    seconds: float,
+    thread: bool,
+    shown: bool,
 ) -> None:
     """On a terminal, from the main thread, on standard error; otherwise nothing."""
     out, clock = stream(), Clock()

@@ -32,7 +32,9 @@ def day(number: int, month: int = 1) -> datetime:
     return datetime(2024, month, number, tzinfo=UTC)
 
 
-def fill(series: Series, first: datetime, stop: datetime, changed: dict[datetime, float] | None = None) -> None:
+def fill(
+    series: Series, first: datetime, stop: datetime, changed: dict[datetime, float] | None = None
+) -> None:
     """Fetch a range afresh: one bar for each day, whose close may be changed."""
 
     def fetch(begin: datetime, end: datetime) -> pl.DataFrame:
@@ -78,7 +80,9 @@ def test_the_digest_is_over_the_canonical_bytes() -> None:
     fill(AAPL, day(1), day(4))
     bars = cache.load(AAPL).bars
     times = [milliseconds(time) for time in bars["time"]]
-    raw = struct.pack("<3q", *times) + b"".join(struct.pack("<3d", *bars[name]) for name in cache.VALUES)
+    raw = struct.pack("<3q", *times) + b"".join(
+        struct.pack("<3d", *bars[name]) for name in cache.VALUES
+    )
     assert lock.digest(bars) == f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
@@ -176,7 +180,10 @@ def test_nobody_locks_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda text: text + "=======\n", "conflict marks at line 3"),
         (lambda text: text.replace("sha256:", "sha1:"), "no such fields at line 2.*git checkout"),
         (lambda text: text + "x\n", "line 3"),
-        (lambda text: text + text.replace(" 4 ", " 5 "), "says two things of AAPL.US 1d of sandbox 2024-01.*line 4"),
+        (
+            lambda text: text + text.replace(" 4 ", " 5 "),
+            "says two things of AAPL.US 1d of sandbox 2024-01.*line 4",
+        ),
         (lambda text: text.replace("AAPL", "\udcff"), "not readable text"),
     ],
 )
@@ -197,7 +204,9 @@ def test_the_same_line_twice_is_no_contradiction(tmp_path: Path) -> None:
     lock.lock([AAPL])
     path = tmp_path / "data.lock"
     head, *lines = path.read_text(encoding="utf-8").splitlines()
-    path.write_text("\n".join([head, *reversed(lines), lines[0], ""]), encoding="utf-8", newline="\n")
+    path.write_text(
+        "\n".join([head, *reversed(lines), lines[0], ""]), encoding="utf-8", newline="\n"
+    )
     assert len(lock.verify()) == 3
     fill(AAPL, day(1), day(13, 3))
     lock.lock([AAPL])
@@ -211,7 +220,9 @@ def test_two_branches_that_lock_different_symbols_merge(tmp_path: Path, union: b
     git.run(tmp_path, "init", "-q", "-b", "develop")
     for key in ("name", "email"):
         git.run(tmp_path, "config", f"user.{key}", "alice@users.noreply.invalid")
-    (tmp_path / ".gitattributes").write_text("data.lock merge=union\n" if union else "", encoding="utf-8")
+    (tmp_path / ".gitattributes").write_text(
+        "data.lock merge=union\n" if union else "", encoding="utf-8"
+    )
 
     def commit(symbol: str) -> None:
         series = Series.of("sandbox", symbol, "1d")
@@ -262,9 +273,19 @@ def opens(symbol: str, interval: str, first: datetime, stop: datetime) -> list[i
     [
         ("AAPL.US", "1h", [], []),
         ("AAPL.US", "1h", [(11, 12)], [("01-11 14:30", "01-11 20:30", 7, 1)]),
-        ("AAPL.US", "1h", [(11, 17)], [("01-11 14:30", "01-16 20:30", 21, 3)]),  # a weekend and a holiday between
+        (
+            "AAPL.US",
+            "1h",
+            [(11, 17)],
+            [("01-11 14:30", "01-16 20:30", 21, 3)],
+        ),  # a weekend and a holiday between
         ("AAPL.US", "1h", [(11.61, 11.7)], [("01-11 15:30", "01-11 16:30", 2, 0)]),
-        ("AAPL.US", "1h", [(11.8, 13)], [("01-11 19:30", "01-11 20:30", 2, 0), ("01-12 14:30", "01-12 20:30", 7, 1)]),
+        (
+            "AAPL.US",
+            "1h",
+            [(11.8, 13)],
+            [("01-11 19:30", "01-11 20:30", 2, 0), ("01-12 14:30", "01-12 20:30", 7, 1)],
+        ),
         (
             "AAPL.US",
             "1d",
@@ -272,29 +293,50 @@ def opens(symbol: str, interval: str, first: datetime, stop: datetime) -> list[i
             [("01-11 00:00", "01-11 00:00", 1, 1), ("01-17 00:00", "01-18 00:00", 2, 2)],
         ),
         ("AAPL.US", "1w", [(8, 9)], [("01-08 00:00", "01-08 00:00", 1, 1)]),
-        ("700.HK", "1h", [(11, 11.2)], [("01-11 01:30", "01-11 03:30", 3, 0)]),  # up to the lunch break
+        (
+            "700.HK",
+            "1h",
+            [(11, 11.2)],
+            [("01-11 01:30", "01-11 03:30", 3, 0)],
+        ),  # up to the lunch break
         ("BTCUSDT", "4h", [(13, 14)], [("01-13 00:00", "01-13 20:00", 6, 1)]),  # a Saturday
     ],
 )
 def test_gaps_are_those_of_the_calendar(
-    symbol: str, interval: str, lost: list[tuple[float, float]], expected: list[tuple[str, str, int, int]]
+    symbol: str,
+    interval: str,
+    lost: list[tuple[float, float]],
+    expected: list[tuple[str, str, int, int]],
 ) -> None:
     """Whole days in a row are one gap, weekends and holidays are none, bars within a day are told apart."""
     first, stop = day(2), day(31)
     spans = [
-        (milliseconds(day(1) + timedelta(days=low - 1)), milliseconds(day(1) + timedelta(days=high - 1)))
+        (
+            milliseconds(day(1) + timedelta(days=low - 1)),
+            milliseconds(day(1) + timedelta(days=high - 1)),
+        )
         for low, high in lost
     ]
-    there = [at for at in opens(symbol, interval, first, stop) if not any(low <= at < high for low, high in spans)]
-    found = markets.gaps(market_of(symbol), interval, there, milliseconds(first), milliseconds(stop))
-    assert [(f"{gap.first:%m-%d %H:%M}", f"{gap.last:%m-%d %H:%M}", gap.bars, gap.days) for gap in found] == expected
+    there = [
+        at
+        for at in opens(symbol, interval, first, stop)
+        if not any(low <= at < high for low, high in spans)
+    ]
+    found = markets.gaps(
+        market_of(symbol), interval, there, milliseconds(first), milliseconds(stop)
+    )
+    assert [
+        (f"{gap.first:%m-%d %H:%M}", f"{gap.last:%m-%d %H:%M}", gap.bars, gap.days) for gap in found
+    ] == expected
 
 
 def test_daily_bars_may_carry_the_midnight_of_their_exchange() -> None:
     """Neither UTC's nor the exchange's midnight makes a gap."""
     for symbol, hours in (("AAPL.US", 5), ("700.HK", -8)):
         there = [at + hours * 3_600_000 for at in opens(symbol, "1d", day(2), day(31))]
-        assert not markets.gaps(market_of(symbol), "1d", there, milliseconds(day(2)), milliseconds(day(31)))
+        assert not markets.gaps(
+            market_of(symbol), "1d", there, milliseconds(day(2)), milliseconds(day(31))
+        )
 
 
 def test_verify_lists_gaps() -> None:
@@ -306,6 +348,9 @@ def test_verify_lists_gaps() -> None:
     bars = cache.load(crypto).bars
     cache.read_through(crypto, day(1), day(12), lambda *_: bars, refresh=True, now=NOW)
     done = quant_data("verify", "--gaps")
-    assert "BTCUSDT  1d        sandbox  5 whole days  2024-01-05 00:00  2024-01-09 00:00" in done.output
+    assert (
+        "BTCUSDT  1d        sandbox  5 whole days  2024-01-05 00:00  2024-01-09 00:00"
+        in done.output
+    )
     assert "SYNTHETIC" in done.output
     assert done.exit_code == 0

@@ -18,7 +18,9 @@ def formatted(record: logging.LogRecord) -> str:
 
 
 def record(message: str, *arguments: object, exc_info: object = None) -> logging.LogRecord:
-    return logging.LogRecord("library.deep.child", logging.DEBUG, "x.py", 1, message, arguments, exc_info)  # type: ignore[arg-type]
+    return logging.LogRecord(
+        "library.deep.child", logging.DEBUG, "x.py", 1, message, arguments, exc_info
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,11 @@ def test_a_known_value_is_hidden_anywhere(monkeypatch: pytest.MonkeyPatch) -> No
     try:
         raise ValueError("cannot open plain-old-value")
     except ValueError:
-        text = formatted(record("%s and %r", "plain-old-value", {"k": "plain-old-value"}, exc_info=sys.exc_info()))
+        text = formatted(
+            record(
+                "%s and %r", "plain-old-value", {"k": "plain-old-value"}, exc_info=sys.exc_info()
+            )
+        )
     assert "plain-old-value" not in text
     assert "Traceback" in text
 

@@ -8,7 +8,15 @@ import pytest
 
 from quant_team_data import markets
 from quant_team_data.errors import AmbiguousSymbolError, BadRequestError, SymbolNotFoundError
-from quant_team_data.markets import bar_end, bar_opens, canonical, check_interval, market_of, milliseconds, sessions
+from quant_team_data.markets import (
+    bar_end,
+    bar_opens,
+    canonical,
+    check_interval,
+    market_of,
+    milliseconds,
+    sessions,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,11 +45,19 @@ def test_a_symbol_says_its_market(
 ) -> None:
     """The spelling alone tells kind, calendar, currency and how to annualise."""
     market = market_of(symbol)
-    found = (market.kind, market.calendar, market.currency, market.periods_per_year, market.fractional)
+    found = (
+        market.kind,
+        market.calendar,
+        market.currency,
+        market.periods_per_year,
+        market.fractional,
+    )
     assert found == (kind, calendar, currency, periods, fractional)
 
 
-@pytest.mark.parametrize("symbol", ["AAPL", "aapl.us", "TOOLONG.US", "AAPL.XX", "", "0.HK", "60051.SH", "AAPL.US\n"])
+@pytest.mark.parametrize(
+    "symbol", ["AAPL", "aapl.us", "TOOLONG.US", "AAPL.XX", "", "0.HK", "60051.SH", "AAPL.US\n"]
+)
 def test_a_spelling_of_no_market_is_refused(symbol: str) -> None:
     """A symbol that fits no market gets a sentence with examples."""
     with pytest.raises(SymbolNotFoundError, match=r"AAPL\.US, 700\.HK"):
@@ -60,7 +76,9 @@ def test_only_hong_kong_drops_leading_zeros() -> None:
     assert canonical("000001.SZ") == "000001.SZ"
 
 
-@pytest.mark.parametrize(("wrong", "near"), [("1H", "1h"), ("1D", "1d"), ("1min", "1m"), ("4hr", "4h"), ("1mo", "1m")])
+@pytest.mark.parametrize(
+    ("wrong", "near"), [("1H", "1h"), ("1D", "1d"), ("1min", "1m"), ("4hr", "4h"), ("1mo", "1m")]
+)
 def test_an_unknown_interval_suggests_the_nearest(wrong: str, near: str) -> None:
     """A near miss is named."""
     with pytest.raises(BadRequestError, match=f"did you mean {near}"):
@@ -81,7 +99,11 @@ def test_a_minute_is_not_a_month() -> None:
         (datetime(2024, 7, 1), "1w", datetime(2024, 7, 8)),
         (datetime(2024, 2, 1), "1M", datetime(2024, 3, 1)),
         (datetime(2023, 12, 1), "1M", datetime(2024, 1, 1)),
-        (datetime(2024, 2, 29, 16), "1M", datetime(2024, 3, 31, 16)),  # Hong Kong's midnight of 1 March
+        (
+            datetime(2024, 2, 29, 16),
+            "1M",
+            datetime(2024, 3, 31, 16),
+        ),  # Hong Kong's midnight of 1 March
     ],
 )
 def test_a_bar_ends_with_its_period(opened: datetime, interval: str, end: datetime) -> None:

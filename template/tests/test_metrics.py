@@ -21,14 +21,17 @@ def trade(pnl: float) -> Trade:
 def finished(equity: list[float], profits: tuple[float, ...] = (), step: int = DAY) -> Backtest:
     """Return a backtest of 100 of capital with these equities, one per step."""
     time = np.arange(1, len(equity) + 1, dtype=np.int64) * step
-    return Backtest(time, np.array(equity), 100.0, [], [trade(pnl) for pnl in profits], {}, {}, [], False)
+    return Backtest(
+        time, np.array(equity), 100.0, [], [trade(pnl) for pnl in profits], {}, {}, [], False
+    )
 
 
 def test_all_eight_by_hand() -> None:
     """Equity 110, 99, 118.8 on 100: returns of 10, -10 and 20 percent; two wins of three trades."""
     found = metrics.measure(finished([110, 99, 118.8], (30.0, -10.0, 5.0)), 252)
     returns = [0.1, -0.1, 0.2]
-    # Sharpe per day 0.43644, skewness -0.38180, kurtosis 1.5: z = 0.43644 * sqrt(2) / sqrt(1.19044) = 0.56571
+    # Sharpe per day 0.43644, skewness -0.38180, kurtosis 1.5: z = 0.43644 * sqrt(2) /
+    # sqrt(1.19044) = 0.56571
     expected = statistics.mean(returns) / statistics.stdev(returns) * math.sqrt(252)
     assert found.values == {
         "total_return": pytest.approx(0.188),
@@ -45,18 +48,24 @@ def test_all_eight_by_hand() -> None:
 
 def test_probabilistic_sharpe_of_normal_returns() -> None:
     """Without skew and with a kurtosis of 3 the spread is 1 + ratio**2 / 2, written out here."""
-    quantiles = np.array([statistics.NormalDist(0.05, 1).inv_cdf((i + 0.5) / 999) for i in range(999)])
+    quantiles = np.array(
+        [statistics.NormalDist(0.05, 1).inv_cdf((i + 0.5) / 999) for i in range(999)]
+    )
     ratio = quantiles.mean() / quantiles.std(ddof=1)
     kurtosis = float(np.mean((quantiles - quantiles.mean()) ** 4) / quantiles.std() ** 4)
     z = ratio * math.sqrt(998) / math.sqrt(1 + (kurtosis - 1) / 4 * ratio**2)
-    assert metrics.probabilistic_sharpe(quantiles) == pytest.approx(0.5 * (1 + math.erf(z / math.sqrt(2))))
+    assert metrics.probabilistic_sharpe(quantiles) == pytest.approx(
+        0.5 * (1 + math.erf(z / math.sqrt(2)))
+    )
 
 
 def test_the_day_ends_at_midnight_utc() -> None:
     """Hourly bars give one return per UTC day, and the close at 00:00 belongs to the day before it."""
     equity = np.linspace(101, 148, 48)
     time = np.arange(1, 49, dtype=np.int64) * 3_600_000
-    assert metrics.daily_returns(time, equity, 100.0) == pytest.approx([124 / 100 - 1, 148 / 124 - 1])
+    assert metrics.daily_returns(time, equity, 100.0) == pytest.approx(
+        [124 / 100 - 1, 148 / 124 - 1]
+    )
 
 
 def test_drawdown_is_per_bar_and_counts_the_capital() -> None:

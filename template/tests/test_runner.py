@@ -65,9 +65,14 @@ def bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fetch(symbol: str, interval: str, start: date, end: date) -> pl.DataFrame:
         count = (end - start).days
-        times = [datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=i) for i in range(count)]
+        times = [
+            datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=i)
+            for i in range(count)
+        ]
         price = 100 + 30 * np.sin(np.arange(count) / 50 + len(symbol))
-        frame = pl.DataFrame({"time": times, **dict.fromkeys(("open", "high", "low", "close"), price)})
+        frame = pl.DataFrame(
+            {"time": times, **dict.fromkeys(("open", "high", "low", "close"), price)}
+        )
         return frame.with_columns(pl.col("time").cast(pl.Datetime("ms", "UTC")), volume=pl.lit(1e9))
 
     monkeypatch.setattr(data_client, "fetch_bars", fetch)
@@ -109,14 +114,21 @@ def test_two_runs_in_the_same_second_are_both_kept(tmp_path: Path) -> None:
 def test_many_at_once_share_no_number(tmp_path: Path) -> None:
     """Threads that log at the same time lose nothing and count without a double."""
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda i: log_backtest_result(tmp_path, ARTICLE, {"i": i % 2}), range(16)))
-    versions = sorted(int(yaml.safe_load(path.read_text(encoding="utf-8"))["version"][1:]) for path in logged(tmp_path))
+        ids = list(
+            pool.map(lambda i: log_backtest_result(tmp_path, ARTICLE, {"i": i % 2}), range(16))
+        )
+    versions = sorted(
+        int(yaml.safe_load(path.read_text(encoding="utf-8"))["version"][1:])
+        for path in logged(tmp_path)
+    )
     assert len(set(ids)) == 16
     assert versions == list(range(1, 17))
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_without_hard_links_nothing_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a drive without links the file is created exclusively, and the numbers still go up."""
 
     def refuse(*_: Any) -> None:
@@ -125,7 +137,9 @@ def test_without_hard_links_nothing_is_overwritten(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "link", refuse)
     for _ in range(2):
         log_backtest_result(tmp_path, ARTICLE, METRICS)
-    assert [yaml.safe_load(path.read_text(encoding="utf-8"))["version"] for path in logged(tmp_path)] == ["v1", "v2"]
+    assert [
+        yaml.safe_load(path.read_text(encoding="utf-8"))["version"] for path in logged(tmp_path)
+    ] == ["v1", "v2"]
 
 
 def test_a_number_that_a_dead_process_held_is_passed_over(tmp_path: Path) -> None:
@@ -138,7 +152,9 @@ def test_a_number_that_a_dead_process_held_is_passed_over(tmp_path: Path) -> Non
 def test_older_names_and_given_versions_count(tmp_path: Path) -> None:
     """A file named as in the article takes its number; a given version is the lowest to take."""
     (tmp_path / "earnings_gap").mkdir()
-    (tmp_path / "earnings_gap" / "2024-03-10_aapl_gap_reversion_v2.yaml").write_text("{}\n", encoding="utf-8")
+    (tmp_path / "earnings_gap" / "2024-03-10_aapl_gap_reversion_v2.yaml").write_text(
+        "{}\n", encoding="utf-8"
+    )
     assert "_v3_" in log_backtest_result(tmp_path, ARTICLE, METRICS)
     assert "_v9_" in log_backtest_result(tmp_path, ARTICLE | {"version": "v9"}, METRICS)
 
@@ -154,7 +170,9 @@ def test_older_names_and_given_versions_count(tmp_path: Path) -> None:
         ([], "x"),
     ],
 )
-def test_the_name_comes_from_the_first_symbol(tmp_path: Path, symbols: list[str], name: str) -> None:
+def test_the_name_comes_from_the_first_symbol(
+    tmp_path: Path, symbols: list[str], name: str
+) -> None:
     """Without a name it is the first symbol without its market, and the strategy; so is the family."""
     experiment = {"strategy": "x", "parameters": {}, "backtest_config": {"symbols": symbols}}
     assert f"_{name}_v1_alice-" in log_backtest_result(tmp_path, experiment, {})
@@ -173,7 +191,9 @@ def test_values_become_plain(tmp_path: Path) -> None:
         "d": date(2024, 1, 31),
         "t": east,
     }
-    log_backtest_result(tmp_path, ARTICLE | {"parameters": parameters}, {"r": np.float64("nan"), "s": float("inf")})
+    log_backtest_result(
+        tmp_path, ARTICLE | {"parameters": parameters}, {"r": np.float64("nan"), "s": float("inf")}
+    )
     found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
     assert found["parameters"] == {
         "n": 3,
@@ -200,7 +220,9 @@ def test_values_become_plain(tmp_path: Path) -> None:
         ({"parameters": {"f": len}}, "cannot hold"),
     ],
 )
-def test_what_cannot_be_logged_is_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+def test_what_cannot_be_logged_is_refused(
+    tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
     """A bad name, version or value is one sentence, and nothing has been written."""
     with pytest.raises(QuantError, match=sentence):
         log_backtest_result(tmp_path / "r", ARTICLE | change, METRICS)
@@ -211,13 +233,20 @@ def test_what_cannot_be_logged_is_refused(tmp_path: Path, change: dict[str, Any]
 def test_the_three_parts_are_required(tmp_path: Path, part: str) -> None:
     """An experiment without one of them is refused by its name."""
     with pytest.raises(QuantError, match=part):
-        log_backtest_result(tmp_path, {key: value for key, value in ARTICLE.items() if key != part}, METRICS)
+        log_backtest_result(
+            tmp_path, {key: value for key, value in ARTICLE.items() if key != part}, METRICS
+        )
 
 
-def test_nobody_logs_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bars: None) -> None:
+def test_nobody_logs_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bars: None
+) -> None:
     """Where nobody is set, a run is refused before its work; a given analyst, or not logging, needs no set-up."""
     monkeypatch.setattr(roster, "me", lambda root: None)
-    for attempt in (lambda: log_backtest_result(tmp_path, ARTICLE, METRICS), lambda: run_backtest("momentum")):
+    for attempt in (
+        lambda: log_backtest_result(tmp_path, ARTICLE, METRICS),
+        lambda: run_backtest("momentum"),
+    ):
         with pytest.raises(QuantError, match="quant setup --as HANDLE"):
             attempt()
     assert not logged(tmp_path)
@@ -227,7 +256,13 @@ def test_nobody_logs_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_run_logs_what_reproduces_it(tmp_path: Path, bars: None) -> None:
     """The two-line run writes one file with source, assumptions, data, versions and the whole command."""
-    done = run_backtest("momentum", symbols=["AAPL.US"], start="2021-01-01", end="2022-12-31", parameters={"skip": 0})
+    done = run_backtest(
+        "momentum",
+        symbols=["AAPL.US"],
+        start="2021-01-01",
+        end="2022-12-31",
+        parameters={"skip": 0},
+    )
     assert logged(tmp_path) == [done.path]
     assert done.path is not None
     found = yaml.safe_load(done.path.read_text(encoding="utf-8"))
@@ -235,9 +270,14 @@ def test_a_run_logs_what_reproduces_it(tmp_path: Path, bars: None) -> None:
     assert found["source"] == "sandbox"
     assert found["warnings"][0].startswith("SYNTHETIC")
     assert found["results"] == done.metrics
-    assert {"total_return", "sharpe_ratio", "max_drawdown", "win_rate", "profit_factor", "num_trades"} <= set(
-        found["results"]
-    )
+    assert {
+        "total_return",
+        "sharpe_ratio",
+        "max_drawdown",
+        "win_rate",
+        "profit_factor",
+        "num_trades",
+    } <= set(found["results"])
     assert found["backtest_config"]["symbols"] == ["AAPL.US"]
     assert found["assumptions"]["fill"] == "next_open"
     assert found["assumptions"]["adjustment"] == "unadjusted"
@@ -251,32 +291,48 @@ def test_a_run_logs_what_reproduces_it(tmp_path: Path, bars: None) -> None:
 
 def test_the_logged_command_runs_the_same_again(tmp_path: Path, bars: None) -> None:
     """`argv` of a result, given to `quant run`, gives the same numbers and the same data."""
-    first = run_backtest("momentum", symbols=["AAPL.US", "MSFT.US"], start="2021-01-01", parameters={"lookback": 40})
+    first = run_backtest(
+        "momentum", symbols=["AAPL.US", "MSFT.US"], start="2021-01-01", parameters={"lookback": 40}
+    )
     assert first.path is not None
     before = yaml.safe_load(first.path.read_text(encoding="utf-8"))
     again = CliRunner().invoke(command, before["argv"][2:])
     assert again.exit_code == 0, again.output
-    after = yaml.safe_load(next(path for path in logged(tmp_path) if path != first.path).read_text(encoding="utf-8"))
-    assert [after[part] for part in ("results", "data", "argv")] == [before[p] for p in ("results", "data", "argv")]
+    after = yaml.safe_load(
+        next(path for path in logged(tmp_path) if path != first.path).read_text(encoding="utf-8")
+    )
+    assert [after[part] for part in ("results", "data", "argv")] == [
+        before[p] for p in ("results", "data", "argv")
+    ]
 
 
-def test_other_bars_have_another_digest(tmp_path: Path, bars: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_bars_have_another_digest(
+    tmp_path: Path, bars: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One changed price changes the digest in the result."""
     fetch = data_client.fetch_bars
     digests = []
     for shift in (0.0, 0.0, 1e-9):
         monkeypatch.setattr(
-            data_client, "fetch_bars", lambda *asked, by=shift: fetch(*asked).with_columns(pl.col("low") - by)
+            data_client,
+            "fetch_bars",
+            lambda *asked, by=shift: fetch(*asked).with_columns(pl.col("low") - by),
         )
         done = run_backtest("momentum", symbols=["AAPL.US"])
         assert done.path
-        digests.append(yaml.safe_load(done.path.read_text(encoding="utf-8"))["data"]["AAPL.US"]["digest"])
+        digests.append(
+            yaml.safe_load(done.path.read_text(encoding="utf-8"))["data"]["AAPL.US"]["digest"]
+        )
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_a_result_says_whether_its_bars_are_locked(tmp_path: Path) -> None:
     """Unlocked bars run and are marked; locked ones are recorded with the digest of each symbol."""
-    asked: dict[str, Any] = {"symbols": ["AAPL.US", "MSFT.US"], "start": "2024-01-15", "end": "2024-03-20"}
+    asked: dict[str, Any] = {
+        "symbols": ["AAPL.US", "MSFT.US"],
+        "start": "2024-01-15",
+        "end": "2024-03-20",
+    }
     documents = []
     for wanted in ([], ["AAPL.US"], ["AAPL.US", "MSFT.US"]):
         lock.lock([Series.of("sandbox", symbol, "1d") for symbol in wanted])
@@ -298,16 +354,29 @@ def test_bars_that_differ_from_the_lock_are_refused(tmp_path: Path) -> None:
     first, stop = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 10, tzinfo=UTC)
     other = cache.read(series, first, stop).with_columns(pl.col("close") + 1)
     cache.read_through(series, first, stop, lambda *_: other, refresh=True)
-    with pytest.raises(QuantError, match=r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"):
+    with pytest.raises(
+        QuantError, match=r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"
+    ):
         run_backtest("momentum", **asked)
     assert not logged(tmp_path)
-    arguments = ["momentum", "--symbols", "AAPL.US", "--start", "2024-01-15", "--end", "2024-03-20", "--unlocked"]
+    arguments = [
+        "momentum",
+        "--symbols",
+        "AAPL.US",
+        "--start",
+        "2024-01-15",
+        "--end",
+        "2024-03-20",
+        "--unlocked",
+    ]
     done = CliRunner().invoke(command, arguments)
     assert done.exit_code == 0, done.output
     assert "differ from" in done.output
     found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
     assert (found["locked"], found["argv"][-1]) == (False, "--unlocked")
-    run_backtest("momentum", log=False, **asked | {"end": "2024-01-31"})  # the other months are as agreed
+    run_backtest(
+        "momentum", log=False, **asked | {"end": "2024-01-31"}
+    )  # the other months are as agreed
     lock.accept("AAPL.US", "2024-02", "a revision")
     assert run_backtest("momentum", log=False, **asked).locked
 
@@ -332,7 +401,9 @@ def test_bars_of_another_vendor_are_run_from_the_cache(tmp_path: Path) -> None:
             run_backtest("momentum", ["AAPL.US"], source=source)
 
 
-def test_the_commit_and_what_makes_it_dirty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commit_and_what_makes_it_dirty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Commit and tree hashes are recorded; a change of results or notebooks is none, one of src is."""
     project = tmp_path / "project"
     for folder in ("src", "config", "results", "notebooks"):
@@ -383,7 +454,9 @@ def test_the_commit_and_what_makes_it_dirty(tmp_path: Path, monkeypatch: pytest.
         ({"start": "2021-01-01", "end": "2021-01-01"}, "no 1d bars of AAPL.US"),
     ],
 )
-def test_a_run_that_cannot_be_is_refused(tmp_path: Path, bars: None, asked: dict[str, Any], sentence: str) -> None:
+def test_a_run_that_cannot_be_is_refused(
+    tmp_path: Path, bars: None, asked: dict[str, Any], sentence: str
+) -> None:
     """Each mistake is one sentence, and nothing has been written."""
     with pytest.raises(QuantError, match=sentence):
         run_backtest(**({"strategy": "momentum"} | asked))
@@ -401,7 +474,14 @@ def test_a_run_shows_itself(bars: None) -> None:
     """As text and as HTML a run has its numbers, its assumptions and the stamp of synthetic prices."""
     done = run_backtest("momentum", log=False)
     for text in (repr(done), done._repr_html_()):
-        for part in ("SYNTHETIC", "Sharpe ratio", "max drawdown", "next open", "0.100% commission", "unadjusted"):
+        for part in (
+            "SYNTHETIC",
+            "Sharpe ratio",
+            "max drawdown",
+            "next open",
+            "0.100% commission",
+            "unadjusted",
+        ):
             assert part in text
     assert done.equity.columns == ["time", "equity"]
 
@@ -428,11 +508,18 @@ def test_an_environment_is_checked(tmp_path: Path, content: str, sentence: str) 
 def test_the_command_prints_a_table_and_the_file(tmp_path: Path) -> None:
     """`quant run momentum`, on the sandbox itself: numbers, stamp, file and the next step, one file logged."""
     done = CliRunner().invoke(
-        command, ["momentum", "--symbols", "AAPL.US", "--start", "2023-01-01", "--note", "A first look."]
+        command,
+        ["momentum", "--symbols", "AAPL.US", "--start", "2023-01-01", "--note", "A first look."],
     )
     assert done.exit_code == 0, done.output
     (path,) = logged(tmp_path)
-    for part in ("total return", "SYNTHETIC", f"logged: {path.as_posix()}", "git add", "data: log a run of momentum"):
+    for part in (
+        "total return",
+        "SYNTHETIC",
+        f"logged: {path.as_posix()}",
+        "git add",
+        "data: log a run of momentum",
+    ):
         assert part in done.output
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["conclusion"] == "A first look."
 
@@ -457,10 +544,14 @@ def test_the_example_notebook_has_no_outputs(root: Path) -> None:
     notebook = json.loads((root / "notebooks" / "example.ipynb").read_text(encoding="utf-8"))
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
-    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in notebook["cells"])
+    assert all(
+        not cell.get("outputs") and not cell.get("execution_count") for cell in notebook["cells"]
+    )
 
 
-def test_the_example_notebook_runs(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_notebook_runs(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its code cells run top to bottom, from a folder that is not the root, and log nothing."""
     notebook = json.loads((root / "notebooks" / "example.ipynb").read_text(encoding="utf-8"))
     monkeypatch.chdir(root / "notebooks")

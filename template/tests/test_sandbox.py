@@ -18,7 +18,9 @@ from quant_team_data import commands, data_client, sandbox
 from quant_team_data.errors import AuthError
 from quant_team_data.markets import INTERVALS, milliseconds
 
-NOW = milliseconds(datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC))  # a Friday, New York open, Hong Kong closed
+NOW = milliseconds(
+    datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC)
+)  # a Friday, New York open, Hong Kong closed
 
 
 GOLDEN_DAY = {
@@ -46,15 +48,29 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def ask(path: str, now: int = NOW, **params: object) -> Any:
     """Return the data of an answer, which must be a success."""
-    status, body = sandbox.answer(f"/v1/{path}", {name: str(value) for name, value in params.items()}, {}, now=now)
+    status, body = sandbox.answer(
+        f"/v1/{path}", {name: str(value) for name, value in params.items()}, {}, now=now
+    )
     assert (status, body["code"]) == (200, 0), body
     return body["data"]
 
 
-def klines(symbol: str, interval: str, start: str, end: str, limit: int = 1000, now: int = NOW) -> list[dict[str, Any]]:
+def klines(
+    symbol: str, interval: str, start: str, end: str, limit: int = 1000, now: int = NOW
+) -> list[dict[str, Any]]:
     """Return the bars that open between two UTC times, both included."""
-    first, last = (milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in (start, end))
-    found = ask("market/kline", now, symbol=symbol, interval=interval, limit=limit, start_time=first, end_time=last)
+    first, last = (
+        milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in (start, end)
+    )
+    found = ask(
+        "market/kline",
+        now,
+        symbol=symbol,
+        interval=interval,
+        limit=limit,
+        start_time=first,
+        end_time=last,
+    )
     bars: list[dict[str, Any]] = found["klines"]
     return bars
 
@@ -104,14 +120,18 @@ def test_every_interval_is_made_of_the_same_minutes(symbol: str, interval: str) 
 def test_any_range_gives_the_same_bars(interval: str) -> None:
     """A bar does not depend on the range, the limit or the time of the request that shows it."""
     whole = {bar["time"]: bar for bar in klines("700.HK", interval, "2024-01-01", "2024-06-14")}
-    part = klines("700.HK", interval, "2024-05-01", "2024-06-12", limit=7, now=NOW + 40 * 86_400_000)
+    part = klines(
+        "700.HK", interval, "2024-05-01", "2024-06-12", limit=7, now=NOW + 40 * 86_400_000
+    )
     assert part
     assert all(whole[bar["time"]] == bar for bar in part)
 
 
 def test_two_spellings_are_one_series_and_each_is_echoed() -> None:
     """00700.HK has the bars of 700.HK, under the name that was asked for."""
-    short, long = (ask("market/kline", symbol=name, interval="1d") for name in ("700.HK", "00700.HK"))
+    short, long = (
+        ask("market/kline", symbol=name, interval="1d") for name in ("700.HK", "00700.HK")
+    )
     assert short["klines"] == long["klines"]
     assert (short["symbol"], long["symbol"]) == ("700.HK", "00700.HK")
 
@@ -137,7 +157,8 @@ def test_summer_time_moves_the_session_not_the_count() -> None:
 def test_the_last_bar_may_be_forming_and_none_is_newer() -> None:
     """The running hour is there, made of the minutes so far; a later request completes it."""
     early, late = (
-        klines("AAPL.US", "1h", "2024-07-05 14:30", "2024-07-05 20:00", now=NOW + n * 60_000) for n in (0, 19)
+        klines("AAPL.US", "1h", "2024-07-05 14:30", "2024-07-05 20:00", now=NOW + n * 60_000)
+        for n in (0, 19)
     )
     assert [clock(bar)[11:] for bar in early] == ["14:30"]
     assert clock(late[0]) == clock(early[0])
@@ -145,7 +166,9 @@ def test_the_last_bar_may_be_forming_and_none_is_newer() -> None:
     assert not klines("AAPL.US", "1m", "2024-07-05 15:11", "2025-07-05")
 
 
-@pytest.mark.parametrize(("limit", "count"), [(5, 5), (1000, 1000), (5000, 1000), (0, 100), (-3, 100)])
+@pytest.mark.parametrize(
+    ("limit", "count"), [(5, 5), (1000, 1000), (5000, 1000), (0, 100), (-3, 100)]
+)
 def test_the_limit_is_capped_without_a_word(limit: int, count: int) -> None:
     """More than 1000 gives 1000, none gives 100, and what is given is the newest."""
     bars = ask("market/kline", symbol="BTCUSDT", interval="1h", limit=limit)["klines"]
@@ -160,13 +183,23 @@ def test_the_limit_is_capped_without_a_word(limit: int, count: int) -> None:
         ("market/kline", {"symbol": "AAPL.US"}, 400, "2001"),
         ("market/kline", {"symbol": "AAPL.US", "interval": "7m"}, 400, "2001"),
         ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "limit": "many"}, 400, "2001"),
-        ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "start_time": "9", "end_time": "8"}, 400, 2003),
+        (
+            "market/kline",
+            {"symbol": "AAPL.US", "interval": "1h", "start_time": "9", "end_time": "8"},
+            400,
+            2003,
+        ),
         ("market/kline", {"symbol": "NOSUCHTHING.US", "interval": "1h"}, 404, 2002),
         ("market/kline", {"symbol": "what?", "interval": "1h"}, 400, 2005),
         ("market/kline", {"symbol": "000001", "interval": "1h"}, 400, "AMBIGUOUS_SYMBOL"),
         ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "type": "crypto"}, 400, 2006),
         ("market/kline/latest", {"symbol": "AAPL.US"}, 400, "2001"),  # the article's call
-        ("market/kline/latest", {"symbols": ",".join(["AAPL.US"] * 51), "interval": "1m"}, 400, 2004),
+        (
+            "market/kline/latest",
+            {"symbols": ",".join(["AAPL.US"] * 51), "interval": "1m"},
+            400,
+            2004,
+        ),
         ("market/ticker", {}, 400, "2001"),
         ("no/such/path", {}, 404, 404),
     ],
@@ -179,18 +212,26 @@ def test_documented_errors(path: str, params: dict[str, str], status: int, code:
 
 def test_an_ambiguous_symbol_is_settled_by_its_type() -> None:
     """000001 names its types, and with one of them gives that series."""
-    _, body = sandbox.answer("/v1/market/kline", {"symbol": "000001", "interval": "1d"}, {}, now=NOW)
+    _, body = sandbox.answer(
+        "/v1/market/kline", {"symbol": "000001", "interval": "1d"}, {}, now=NOW
+    )
     assert body["data"] == {"available_types": ["stock", "indices"]}
     stock = ask("market/kline", symbol="000001", interval="1d", type="stock")
     assert stock["klines"] == ask("market/kline", symbol="000001.SZ", interval="1d")["klines"]
-    assert ask("market/kline", symbol="000001", interval="1d", type="indices")["klines"] != stock["klines"]
+    assert (
+        ask("market/kline", symbol="000001", interval="1d", type="indices")["klines"]
+        != stock["klines"]
+    )
 
 
 def test_latest_ticker_depth_and_trades_agree_on_the_last_price() -> None:
     """Every endpoint has the documented shape, prices as strings, and one idea of the price."""
     (latest,) = ask("market/kline/latest", symbols="AAPL.US", interval="1m")
     (ticker,) = ask("market/ticker", symbols="AAPL.US")
-    depth, trades = ask("market/depth", symbol="AAPL.US"), ask("market/trades", symbol="AAPL.US", limit=3)
+    depth, trades = (
+        ask("market/depth", symbol="AAPL.US"),
+        ask("market/trades", symbol="AAPL.US", limit=3),
+    )
     close = latest["klines"][-1]["close"]
     assert isinstance(close, str)
     assert ticker["last_price"] == trades["trades"][-1]["price"] == close
@@ -252,7 +293,9 @@ def test_a_taken_port_is_one_sentence(served: str) -> None:
     assert "--port" in str(result.exception)
 
 
-def test_the_command_prints_the_lines_for_env_and_stops_on_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_the_lines_for_env_and_stops_on_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """`quant sandbox` says what to write into .env; Ctrl-C is a normal end."""
 
     def stop(self: object) -> None:
@@ -266,7 +309,9 @@ def test_the_command_prints_the_lines_for_env_and_stops_on_ctrl_c(monkeypatch: p
     assert "SYNTHETIC" in result.output
 
 
-def test_doctor_sees_a_service_that_works(served: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_sees_a_service_that_works(
+    served: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The check passes in the sandbox, with or without a key, and at an address that takes the key."""
     check = commands.check_service(root)
     assert (check.state, "SYNTHETIC" in check.detail) == ("ok", True)

@@ -20,7 +20,9 @@ from infrastructure.secrets_manager import (
 from quant_team_utils import settings
 
 ALPACA = {"api_key": "PLANTED-api-value", "secret_key": "PLANTED-secret-value"}
-posix_only = pytest.mark.skipif(os.name != "posix", reason="modes, links and pipes as POSIX knows them")
+posix_only = pytest.mark.skipif(
+    os.name != "posix", reason="modes, links and pipes as POSIX knows them"
+)
 
 
 @pytest.fixture
@@ -60,7 +62,13 @@ def test_printing_credentials_hides_the_values(key: str, folder: Path) -> None:
     """Neither a notebook cell, nor a log line, nor a format string shows a value."""
     put_production_credentials("alpaca", ALPACA)
     credentials = get_production_credentials("alpaca")
-    for shown in (repr(credentials), str(credentials), f"{credentials}", "%s" % credentials, f"{[credentials]}"):  # noqa: UP031
+    for shown in (
+        repr(credentials),
+        str(credentials),
+        f"{credentials}",
+        "%s" % credentials,
+        f"{[credentials]}",
+    ):  # noqa: UP031
         assert "PLANTED" not in shown
         assert "api_key=***" in shown
     assert "PLANTED" not in repr(copy.deepcopy(credentials))
@@ -123,7 +131,22 @@ def test_a_bad_key_is_refused_and_never_shown(
 
 @pytest.mark.parametrize(
     "service",
-    ["", "..", "../a", "a/b", "a\\b", "/etc/passwd", "a\n", "a\0", "Alpaca", "1a", "a.b", "a b", "ä", "a" * 64],
+    [
+        "",
+        "..",
+        "../a",
+        "a/b",
+        "a\\b",
+        "/etc/passwd",
+        "a\n",
+        "a\0",
+        "Alpaca",
+        "1a",
+        "a.b",
+        "a b",
+        "ä",
+        "a" * 64,
+    ],
 )
 def test_a_service_name_cannot_leave_the_folder(service: str, key: str, folder: Path) -> None:
     """Names that are not plain are refused on reading and on writing, before any path is made."""
@@ -169,7 +192,9 @@ def test_a_changed_byte_or_a_cut_is_refused(key: str, folder: Path) -> None:
         b'{"service": "alpaca", "version": 1, "value": "PLANTED"}',
     ],
 )
-def test_an_unknown_content_is_refused_without_being_shown(inner: bytes, key: str, folder: Path) -> None:
+def test_an_unknown_content_is_refused_without_being_shown(
+    inner: bytes, key: str, folder: Path
+) -> None:
     """Even a file that the key opens is refused if it is not in our shape; its text appears nowhere."""
     folder.mkdir()
     path = folder / "alpaca.enc"
@@ -213,7 +238,9 @@ def test_links_pipes_and_folders_are_refused(key: str, folder: Path) -> None:
     assert "Is a directory" in refused("room")
 
 
-def test_a_failed_write_leaves_the_older_file(key: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_older_file(
+    key: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A crash before the last step costs nothing and leaves nothing beside the file."""
     path = put_production_credentials("alpaca", ALPACA)
 

@@ -24,16 +24,28 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_example_names_every_variable_that_the_code_reads(root: Path) -> None:
     """`.env.example` is complete: each variable of the code stands there, as a line or as a comment."""
-    named = set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", (root / ".env.example").read_text("utf-8"), re.MULTILINE))
+    named = set(
+        re.findall(
+            r"^(?:# )?([A-Z][A-Z0-9_]+)=", (root / ".env.example").read_text("utf-8"), re.MULTILINE
+        )
+    )
     assert set(settings.VARIABLES) <= named
 
 
 def test_the_code_reads_no_other_variable(root: Path) -> None:
     """What the code asks `settings` or `os.environ` for is in `VARIABLES`."""
     asked = set()
-    for module in [*root.glob("src/**/*.py"), *root.glob("infrastructure/*.py"), root / "load_env.py"]:
+    for module in [
+        *root.glob("src/**/*.py"),
+        *root.glob("infrastructure/*.py"),
+        root / "load_env.py",
+    ]:
         text = module.read_text("utf-8")
-        asked |= set(re.findall(r"(?:settings\.get|lookup|environ\.get|environ|getenv)[\[(]\"([A-Z_0-9]+)\"", text))
+        asked |= set(
+            re.findall(
+                r"(?:settings\.get|lookup|environ\.get|environ|getenv)[\[(]\"([A-Z_0-9]+)\"", text
+            )
+        )
     assert asked - {"CONDA_PREFIX"} <= set(settings.VARIABLES)
 
 
@@ -88,7 +100,9 @@ def test_an_unreadable_file_is_one_sentence(project: Path, content: bytes | None
         settings.get("TICKDB_API_KEY")
 
 
-def test_the_root_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_is_found_from_a_folder_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The nearest folder upward with `.copier-answers.yml` is the root, unless QUANT_ROOT says otherwise."""
     monkeypatch.delenv("QUANT_ROOT")
     (tmp_path / ".copier-answers.yml").touch()
@@ -103,9 +117,13 @@ def test_the_root_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pyte
         project_root()
 
 
-def test_load_env_fills_the_environment_and_prints_to_standard_error(project: Path, root: Path) -> None:
+def test_load_env_fills_the_environment_and_prints_to_standard_error(
+    project: Path, root: Path
+) -> None:
     """`from load_env import *` sets what is unset, keeps what is set, and leaves standard output alone."""
-    (project / ".env").write_text("TICKDB_API_KEY=tk_test_file\nALPACA_API_KEY=from-file\n", encoding="utf-8")
+    (project / ".env").write_text(
+        "TICKDB_API_KEY=tk_test_file\nALPACA_API_KEY=from-file\n", encoding="utf-8"
+    )
     code = "from load_env import *; import os; print(os.environ['ALPACA_API_KEY'], os.environ['TICKDB_API_KEY'])"
     import os
 

@@ -17,7 +17,9 @@ from quant_team_strategies import StrategyError, load, names
 
 def frame(closes: list[float]) -> pl.DataFrame:
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    return pl.DataFrame({"time": [start + timedelta(days=i) for i in range(len(closes))], "close": closes})
+    return pl.DataFrame(
+        {"time": [start + timedelta(days=i) for i in range(len(closes))], "close": closes}
+    )
 
 
 def test_momentum_by_hand() -> None:
@@ -40,7 +42,9 @@ def test_momentum_holds_what_has_risen() -> None:
     flat = strategy.target_weights(bars, strategy.parameters({"lookback": 1, "skip": 1}))
     assert flat["UP"].to_list() == [0, 0, 0.5, 0.5]
     assert flat["DOWN"].to_list() == [0, 0, 0, 0]
-    short = strategy.target_weights(bars, strategy.parameters({"lookback": 1, "skip": 1, "short": True}))
+    short = strategy.target_weights(
+        bars, strategy.parameters({"lookback": 1, "skip": 1, "short": True})
+    )
     assert short["DOWN"].to_list() == [0, 0, -0.5, -0.5]
 
 
@@ -50,7 +54,9 @@ def test_weights_do_not_look_ahead(name: str) -> None:
     strategy = load(name)
     closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
     columns = {"open": closes, "high": closes, "low": closes, "volume": [1e6] * 400}
-    bars = frame(closes).with_columns(**{name: pl.Series(values) for name, values in columns.items()})
+    bars = frame(closes).with_columns(
+        **{name: pl.Series(values) for name, values in columns.items()}
+    )
     whole = dict.fromkeys(strategy.symbols, bars)
     full = strategy.target_weights(whole, strategy.parameters())
     for length in (150, 257, 399):
@@ -72,7 +78,9 @@ def test_listing_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert names() == ["broken"]
 
 
-def test_a_half_written_strategy_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_half_written_strategy_says_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A module without the parts of a strategy is refused by the names of the parts."""
     (tmp_path / "half_written.py").write_text("SYMBOLS = ()\nDEFAULTS = {}\n", encoding="utf-8")
     monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])

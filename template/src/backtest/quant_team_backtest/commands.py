@@ -16,11 +16,19 @@ from quant_team_utils.errors import QuantError
 @click.option("--start", metavar="DAY", help="First day; DEFAULT_BACKTEST_START unless given.")
 @click.option("--end", metavar="DAY", help="Last day, included; DEFAULT_BACKTEST_END unless given.")
 @click.option("--interval", help="Bar length such as 1h; the strategy's own unless given.")
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated.")
-@click.option("--environment", default="research", show_default=True, help="A file of config/environments.")
-@click.option("--name", help="Middle part of the result's name; first symbol and strategy unless given.")
+@click.option(
+    "--set", "values", multiple=True, metavar="NAME=VALUE", help="A parameter; may be repeated."
+)
+@click.option(
+    "--environment", default="research", show_default=True, help="A file of config/environments."
+)
+@click.option(
+    "--name", help="Middle part of the result's name; first symbol and strategy unless given."
+)
 @click.option("--note", help="What was learned: the result's conclusion.")
-@click.option("--source", metavar="import:NAME", help="Bars of another vendor, from `quant data import`.")
+@click.option(
+    "--source", metavar="import:NAME", help="Bars of another vendor, from `quant data import`."
+)
 @click.option("--unlocked", is_flag=True, help="Run even if the bars differ from data.lock.")
 @click.option("--no-log", is_flag=True, help="Write no result file.")
 def run(
@@ -51,7 +59,9 @@ def run(
     try:
         done = run_backtest(
             strategy,
-            symbols=None if symbols is None else [part.strip() for part in symbols.split(",") if part.strip()],
+            symbols=None
+            if symbols is None
+            else [part.strip() for part in symbols.split(",") if part.strip()],
             start=start,
             end=end,
             parameters=dict(_parameter(text) for text in values),
@@ -70,7 +80,9 @@ def run(
         root = project_root()
         path = done.path.relative_to(root) if done.path.is_relative_to(root) else done.path
         click.echo(f"\nlogged: {path.as_posix()}")
-        click.echo("next:   write what you learned into its `conclusion`; then, on your feature branch:")
+        click.echo(
+            "next:   write what you learned into its `conclusion`; then, on your feature branch:"
+        )
         click.echo(f"        git add {path.as_posix()}")
         click.echo(f'        git commit -m "data: log a run of {strategy}"')
 

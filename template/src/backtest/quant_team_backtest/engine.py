@@ -1,22 +1,28 @@
-"""The engine: target weights in, fills, trades and equity out. It knows numbers only, no files and no network.
+"""The engine: target weights in, fills, trades and equity out. It knows numbers only, no files and
+no network.
 
 The rules, in the order in which they apply:
 
-- A weight that a strategy gives on a bar is known at that bar's close. It makes an order only if it differs from
-  the weight before it (the first is compared with 0; NaN means "as before"). A held position is left to drift: the
-  same target again is no order, so nothing is traded every bar to make up for small moves.
-- An order is an amount of money: weight times the equity at the close that decided. It is filled on the symbol's
-  next bar, at its open (`next_open`) or close (`next_close`), never on the bar that decided. The first bar with
-  volume turns the amount into a quantity, costs included, rounded toward zero to whole shares unless the market
-  trades fractions.
-- A bar without volume fills nothing, and no fill exceeds the participation cap. What is left waits for the next
-  bars, expires after `expire_after` of them, and is counted. A new target replaces a waiting order.
-- A buy pays price * (1 + slippage), a sale gets price * (1 - slippage); commission is a fraction of that notional.
+- A weight that a strategy gives on a bar is known at that bar's close. It makes an order only if
+  it differs from the weight before it (the first is compared with 0; NaN means "as before"). A
+  held position is left to drift: the same target again is no order, so nothing is traded every bar
+  to make up for small moves.
+- An order is an amount of money: weight times the equity at the close that decided. It is filled
+  on the symbol's next bar, at its open (`next_open`) or close (`next_close`), never on the bar
+  that decided. The first bar with volume turns the amount into a quantity, costs included, rounded
+  toward zero to whole shares unless the market trades fractions.
+- A bar without volume fills nothing, and no fill exceeds the participation cap. What is left waits
+  for the next bars, expires after `expire_after` of them, and is counted. A new target replaces a
+  waiting order.
+- A buy pays price * (1 + slippage), a sale gets price * (1 - slippage); commission is a fraction
+  of that notional.
 - What is sold short pays the borrow rate on its value at the last close, by calendar time.
-- All symbols share one account. Their bars lie on one time axis of opens and closes, so calendars may differ. The
-  account may go into debit (reported, free of interest). Equity at or below zero at a close ends the run as ruin.
-- A trade runs from flat to flat, with commission, slippage and borrow in its profit; crossing zero ends one and
-  begins the next. What is still open at the end is marked at the last close and is no trade.
+- All symbols share one account. Their bars lie on one time axis of opens and closes, so calendars
+  may differ. The account may go into debit (reported, free of interest). Equity at or below zero
+  at a close ends the run as ruin.
+- A trade runs from flat to flat, with commission, slippage and borrow in its profit; crossing zero
+  ends one and begins the next. What is still open at the end is marked at the last close and is no
+  trade.
 """
 
 from __future__ import annotations
@@ -37,7 +43,8 @@ Times = NDArray[np.int64]  # milliseconds since 1970, UTC
 
 YEAR_MS = 365 * 86_400_000
 FILLS = ("next_open", "next_close")
-# What happens at one moment, in this order: fills at a close, then decisions on it, then fills at an open.
+# What happens at one moment, in this order: fills at a close, then decisions on it, then fills at
+# an open.
 _FILL_AT_CLOSE, _DECIDE, _FILL_AT_OPEN = range(3)
 
 
@@ -60,11 +67,22 @@ class Assumptions:
     def __post_init__(self) -> None:
         cap = 1 if self.participation is None else self.participation
         _require("initial_capital", self.initial_capital, "above 0", lambda x: x > 0)
-        _require("commission", self.commission, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5)
-        _require("slippage", self.slippage, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5)
+        _require(
+            "commission", self.commission, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5
+        )
+        _require(
+            "slippage", self.slippage, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5
+        )
         _require("participation", cap, "a fraction above 0 up to 1, or null", lambda x: 0 < x <= 1)
-        _require("borrow_rate", self.borrow_rate, "a fraction per year, 0 or more", lambda x: x >= 0)
-        _require("expire_after", self.expire_after, "a whole number of bars", lambda x: x >= 1 and x % 1 == 0)
+        _require(
+            "borrow_rate", self.borrow_rate, "a fraction per year, 0 or more", lambda x: x >= 0
+        )
+        _require(
+            "expire_after",
+            self.expire_after,
+            "a whole number of bars",
+            lambda x: x >= 1 and x % 1 == 0,
+        )
         if self.fill not in FILLS:
             raise EngineError(f"fill is {self.fill!r}: give {' or '.join(FILLS)}.")
 
@@ -118,12 +136,15 @@ class Backtest:
     ruined: bool
 
 
-def backtest(bars: Mapping[str, Bars], weights: Mapping[str, Floats], assumptions: Assumptions) -> Backtest:
+def backtest(
+    bars: Mapping[str, Bars], weights: Mapping[str, Floats], assumptions: Assumptions
+) -> Backtest:
     """Simulate one account over all symbols; the module's docstring has the rules.
 
     Args:
         bars: the bars of each symbol.
-        weights: for each symbol one target weight per bar, a fraction of equity; NaN means "as before".
+        weights: for each symbol one target weight per bar, a fraction of equity; NaN means "as
+            before".
         assumptions: capital, costs and how orders fill.
 
     Raises:
@@ -175,12 +196,16 @@ class _Simulation:
         self.series = list(bars.values())
         self.targets = targets
         self.rules = rules
-        self.times = np.unique(np.concatenate([moment for one in self.series for moment in (one.opened, one.closed)]))
+        self.times = np.unique(
+            np.concatenate([moment for one in self.series for moment in (one.opened, one.closed)])
+        )
         self.opens = [np.searchsorted(self.times, one.opened) for one in self.series]
         self.closes = [np.searchsorted(self.times, one.closed) for one in self.series]
         self.is_close = np.zeros(len(self.times), dtype=bool)
         self.is_close[np.concatenate(self.closes)] = True
-        self.marks = np.zeros((len(self.times), len(self.series)))  # the last close; 0 before there is one
+        self.marks = np.zeros(
+            (len(self.times), len(self.series))
+        )  # the last close; 0 before there is one
         for column, one in enumerate(self.series):
             last = np.searchsorted(one.closed, self.times, side="right") - 1
             self.marks[:, column] = np.where(last >= 0, one.close[last], 0.0)
@@ -195,14 +220,21 @@ class _Simulation:
         self.trades: list[Trade] = []
         self.orders: list[_Order | None] = [None] * len(self.series)
         self.open: list[_Open | None] = [None] * len(self.series)
-        self.counts = dict.fromkeys(("orders", "too_small", "delayed", "replaced", "expired", "waiting"), 0)
+        self.counts = dict.fromkeys(
+            ("orders", "too_small", "delayed", "replaced", "expired", "waiting"), 0
+        )
 
     def run(self) -> Backtest:
         """Jump from one decision or fill to the next; between them equity is one vector operation."""
-        queue: list[tuple[int, int, int, int, int]] = []  # moment, kind, symbol, bar, bar that decided
+        queue: list[
+            tuple[int, int, int, int, int]
+        ] = []  # moment, kind, symbol, bar, bar that decided
         for column, target in enumerate(self.targets):
             changes = np.flatnonzero(np.diff(target, prepend=0.0))
-            queue += [(int(self.closes[column][bar]), _DECIDE, column, int(bar), int(bar)) for bar in changes]
+            queue += [
+                (int(self.closes[column][bar]), _DECIDE, column, int(bar), int(bar))
+                for bar in changes
+            ]
         heapq.heapify(queue)
         while queue:
             moment, kind, column, bar, decided = heapq.heappop(queue)
@@ -213,7 +245,9 @@ class _Simulation:
                 if self.orders[column]:
                     self.counts["replaced"] += 1
                 self.counts["orders"] += 1
-                self.orders[column] = _Order(bar, float(self.targets[column][bar] * self.equity[moment]))
+                self.orders[column] = _Order(
+                    bar, float(self.targets[column][bar] * self.equity[moment])
+                )
             else:
                 order = self.orders[column]
                 if order is None or order.decided != decided:
@@ -233,7 +267,9 @@ class _Simulation:
             initial_capital=self.rules.initial_capital,
             fills=self.fills,
             trades=self.trades,
-            positions={s: float(held) for s, held in zip(self.symbols, self.position, strict=True) if held},
+            positions={
+                s: float(held) for s, held in zip(self.symbols, self.position, strict=True) if held
+            },
             counts=self.counts | {"fills": len(self.fills)},
             warnings=self.warnings(),
             ruined=self.ruined,
@@ -247,7 +283,8 @@ class _Simulation:
         equity = self.marks[rows] @ self.position + self.cash
         fees = None
         if self.rules.borrow_rate and (self.position < 0).any():
-            # A position is opened at a moment before `cursor`, so there is a row of marks before it.
+            # A position is opened at a moment before `cursor`, so there is a row of marks before
+            # it.
             value = self.marks[self.cursor - 1 : last] * -np.minimum(self.position, 0)
             fees = value * (self.years[rows, None] * self.rules.borrow_rate)
             equity -= fees.sum(axis=1).cumsum()
@@ -270,7 +307,9 @@ class _Simulation:
         if one.volume[bar] > 0:
             price = float((one.open if at_open else one.close)[bar])
             if order.quantity is None:
-                order.quantity = self.quantity(order.amount, price, one.fractional) - float(self.position[column])
+                order.quantity = self.quantity(order.amount, price, one.fractional) - float(
+                    self.position[column]
+                )
                 if order.quantity == 0:
                     self.counts["too_small"] += 1
             cap = math.inf
@@ -280,7 +319,9 @@ class _Simulation:
             quantity = min(max(order.quantity, -cap), cap)
             if quantity:
                 order.quantity -= quantity
-                self.book(column, int((one.opened if at_open else one.closed)[bar]), quantity, price)
+                self.book(
+                    column, int((one.opened if at_open else one.closed)[bar]), quantity, price
+                )
             if order.quantity == 0:
                 self.orders[column] = None
                 return
@@ -292,9 +333,15 @@ class _Simulation:
 
     def quantity(self, amount: float, price: float, fractional: bool) -> float:
         """Return the signed quantity that an amount of money pays for, slippage and commission included."""
-        unit = price * (1 + math.copysign(self.rules.slippage, amount)) * (1 + self.rules.commission)
+        unit = (
+            price * (1 + math.copysign(self.rules.slippage, amount)) * (1 + self.rules.commission)
+        )
         # The tiny addition keeps 100 shares from becoming 99 through the last bit of a division.
-        return amount / unit if fractional else float(math.trunc(amount / unit + math.copysign(1e-9, amount)))
+        return (
+            amount / unit
+            if fractional
+            else float(math.trunc(amount / unit + math.copysign(1e-9, amount)))
+        )
 
     def book(self, column: int, time: int, quantity: float, price: float) -> None:
         """Enter a fill: cash, position, ledger and the trade it belongs to."""
@@ -312,12 +359,16 @@ class _Simulation:
             self.equity[moment] = self.cash + float(self.marks[moment] @ self.position)
             self.ruined = bool(self.equity[moment] <= 0)
         # A fill that crosses zero ends one trade and begins the next.
-        for part, held in [(-before, 0.0), (after, after)] if before * after < 0 else [(quantity, after)]:
+        for part, held in (
+            [(-before, 0.0), (after, after)] if before * after < 0 else [(quantity, after)]
+        ):
             trade = self.open[column] or _Open(time, float(self.borrow[column]))
             trade.add(part, price, commission * part / quantity)
             self.open[column] = trade if held else None
             if not held:
-                self.trades.append(trade.close(self.symbols[column], time, float(self.borrow[column])))
+                self.trades.append(
+                    trade.close(self.symbols[column], time, float(self.borrow[column]))
+                )
 
     def warnings(self) -> list[str]:
         counts, found = self.counts, []
@@ -329,32 +380,54 @@ class _Simulation:
                 "the position stayed as it was until the next change of target."
             )
         if counts["waiting"]:
-            found.append(f"{counts['waiting']} orders were still waiting at the end: no bar was left to fill them.")
+            found.append(
+                f"{counts['waiting']} orders were still waiting at the end: no bar was left to fill them."
+            )
         if counts["too_small"]:
-            found.append(f"{counts['too_small']} orders came to less than one share and changed nothing.")
+            found.append(
+                f"{counts['too_small']} orders came to less than one share and changed nothing."
+            )
         if (lowest := min(self.lowest_cash, self.cash)) < -0.01:
-            found.append(f"The cash went down to {lowest:,.2f}: the debit is free of interest in this simulation.")
+            found.append(
+                f"The cash went down to {lowest:,.2f}: the debit is free of interest in this simulation."
+            )
         return found
 
 
 def _targets(symbol: str, bars: Bars, weights: Mapping[str, Floats]) -> Floats:
     """Return the weights of a symbol with "as before" filled in, after checking them and the bars."""
     if symbol not in weights:
-        raise EngineError(f"The strategy gave no weights for {symbol}: return one series for each symbol.")
+        raise EngineError(
+            f"The strategy gave no weights for {symbol}: return one series for each symbol."
+        )
     given, count = np.asarray(weights[symbol], dtype=np.float64), len(bars.opened)
     if len(given) != count:
-        raise EngineError(f"The strategy gave {len(given)} weights for the {count} bars of {symbol}: one per bar.")
+        raise EngineError(
+            f"The strategy gave {len(given)} weights for the {count} bars of {symbol}: one per bar."
+        )
     if np.isinf(given).any():
-        raise EngineError(f"The strategy gave an infinite weight for {symbol}: weights are fractions of equity.")
+        raise EngineError(
+            f"The strategy gave an infinite weight for {symbol}: weights are fractions of equity."
+        )
     prices = np.concatenate([bars.open, bars.close])
-    if count == 0 or not (np.isfinite(prices).all() and (prices > 0).all() and (bars.volume >= 0).all()):
-        raise EngineError(f"The bars of {symbol} are empty, or hold a price or volume that is none: fetch them again.")
+    if count == 0 or not (
+        np.isfinite(prices).all() and (prices > 0).all() and (bars.volume >= 0).all()
+    ):
+        raise EngineError(
+            f"The bars of {symbol} are empty, or hold a price or volume that is none: fetch them again."
+        )
     if (bars.closed <= bars.opened).any() or (bars.opened[1:] < bars.closed[:-1]).any():
-        raise EngineError(f"The bars of {symbol} overlap or are out of time order: fetch them again.")
+        raise EngineError(
+            f"The bars of {symbol} overlap or are out of time order: fetch them again."
+        )
     last = np.maximum.accumulate(np.where(np.isnan(given), -1, np.arange(count)))
     return np.where(last >= 0, given[last], 0.0)
 
 
 def _require(name: str, value: Any, what: str, fits: Callable[[float], bool]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and fits(value)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not (math.isfinite(value) and fits(value))
+    ):
         raise EngineError(f"{name} is {value!r}: give {what}.")

@@ -1,6 +1,7 @@
 """The six numbers of a result, and two that say how far to trust the Sharpe ratio.
 
-Each is None, with a reason in words, where it has no meaning. All are fractions (0.1 is 10 percent), not percent.
+Each is None, with a reason in words, where it has no meaning. All are fractions (0.1 is 10
+percent), not percent.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ class Metrics:
 
 def measure(run: Backtest, periods_per_year: int) -> Metrics:
     """Return all metrics of a backtest; days are annualised with `periods_per_year`, 252 or 365."""
-    values: dict[str, float | int | None] = {"total_return": total_return(run.equity, run.initial_capital)}
+    values: dict[str, float | int | None] = {
+        "total_return": total_return(run.equity, run.initial_capital)
+    }
     reasons: dict[str, str] = {}
     returns = daily_returns(run.time, run.equity, run.initial_capital)
     values["sharpe_ratio"] = sharpe_ratio(returns, periods_per_year)
@@ -51,7 +54,9 @@ def measure(run: Backtest, periods_per_year: int) -> Metrics:
         why = "the equity never moved"
     else:
         why = "the daily returns are too uneven for it"
-    reasons |= {name: why for name in ("sharpe_ratio", "probabilistic_sharpe") if values[name] is None}
+    reasons |= {
+        name: why for name in ("sharpe_ratio", "probabilistic_sharpe") if values[name] is None
+    }
     return Metrics(values, reasons)
 
 
@@ -61,7 +66,8 @@ def total_return(equity: Floats, initial_capital: float) -> float:
 
 
 def daily_returns(time: Times, equity: Floats, initial_capital: float) -> Floats:
-    """Return one simple return per UTC day that has a close; the first is against the initial capital.
+    """Return one simple return per UTC day that has a close; the first is against the initial
+    capital.
 
     A close at 00:00 UTC ends the day before it.
     """
@@ -79,18 +85,20 @@ def longer_than_a_day(time: Times) -> bool:
 def sharpe_ratio(returns: Floats, periods_per_year: int) -> float | None:
     """Return the annualised Sharpe ratio, or None for too few returns or returns that never move.
 
-    Arithmetic mean over sample standard deviation (ddof 1), risk-free rate 0, times the root of the periods per
-    year: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21 (1994).
+    Arithmetic mean over sample standard deviation (ddof 1), risk-free rate 0, times the root of
+    the periods per year: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21
+    (1994).
     """
     ratio = _ratio(returns)
     return None if ratio is None else ratio * math.sqrt(periods_per_year)
 
 
 def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | None:
-    """Return the probability that the true Sharpe ratio is above a benchmark (per period, not annualised), or None.
+    """Return the probability that the true Sharpe ratio is above a benchmark (per period, not
+    annualised), or None.
 
-    It allows for the length of the record, skewness and kurtosis: D. H. Bailey and M. Lopez de Prado, "The Sharpe
-    Ratio Efficient Frontier", Journal of Risk 15 (2012), equation 11.
+    It allows for the length of the record, skewness and kurtosis: D. H. Bailey and M. Lopez de
+    Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15 (2012), equation 11.
     """
     ratio = _ratio(returns)
     if ratio is None:

@@ -1,8 +1,9 @@
-"""Result files: `results/<family>/<date>_<name>_v<N>_<handle>-<6 hex>.yaml`, one per run, never overwritten.
+"""Result files: `results/<family>/<date>_<name>_v<N>_<handle>-<6 hex>.yaml`, one per run, never
+overwritten.
 
-N is the next free number of a name within its family, on this branch. The handle and six digits of a digest keep
-apart what two people log on two branches. A file is claimed in one step, so that two processes never share a
-number and a reader never sees half a file.
+N is the next free number of a name within its family, on this branch. The handle and six digits of
+a digest keep apart what two people log on two branches. A file is claimed in one step, so that two
+processes never share a number and a reader never sees half a file.
 """
 
 from __future__ import annotations
@@ -31,14 +32,17 @@ class ResultError(QuantError):
     """A result cannot be written as it was given."""
 
 
-def write(results_dir: Path, family: str, name: str, handle: str, document: Mapping[str, Any]) -> Path:
+def write(
+    results_dir: Path, family: str, name: str, handle: str, document: Mapping[str, Any]
+) -> Path:
     """Write a result as a new file and return its path.
 
-    The document's `experiment_id` and `version` are set here; `date` (ISO) must be in it. A `version` that is in it
-    already, such as "v3", is the lowest number to take.
+    The document's `experiment_id` and `version` are set here; `date` (ISO) must be in it. A
+    `version` that is in it already, such as "v3", is the lowest number to take.
 
     Raises:
-        ResultError: a name cannot be part of a file name, a value cannot be written, or the folder is read-only.
+        ResultError: a name cannot be part of a file name, a value cannot be written, or the folder
+            is read-only.
     """
     for what, text in (("family", family), ("name", name), ("analyst", handle)):
         check_name(what, text)
@@ -53,7 +57,9 @@ def write(results_dir: Path, family: str, name: str, handle: str, document: Mapp
             number = max([number, *(taken + 1 for taken in _versions(folder, name))])
             path = folder / f"{day}_{name}_v{number}_{handle}-{digest}.yaml"
             text = dump(content | {"experiment_id": f"exp_{path.stem}", "version": f"v{number}"})
-            draft = folder / f".{name}_v{number}.tmp"  # holds the number while the file is being written
+            draft = (
+                folder / f".{name}_v{number}.tmp"
+            )  # holds the number while the file is being written
             try:
                 file = draft.open("x", encoding="utf-8", newline="\n")
             except FileExistsError:
@@ -74,11 +80,19 @@ def write(results_dir: Path, family: str, name: str, handle: str, document: Mapp
 
 def dump(document: Mapping[str, Any]) -> str:
     """Return a document as YAML in the order of its keys, with short lists on one line."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=100)
+    return yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=100,
+    )
 
 
 def plain(value: Any) -> Any:
-    """Return a value as plain Python for YAML: no NaN (null instead), no numpy, dates and times as ISO 8601 text.
+    """Return a value as plain Python for YAML: no NaN (null instead), no numpy, dates and times as
+    ISO 8601 text.
 
     Raises:
         ResultError: there is no plain form of it.
@@ -103,7 +117,9 @@ def plain(value: Any) -> Any:
         return [plain(part) for part in value]
     if hasattr(value, "tolist"):  # numpy arrays and scalars
         return plain(value.tolist())
-    raise ResultError(f"A result cannot hold {value!r} ({type(value).__name__}): give numbers, text, lists or dicts.")
+    raise ResultError(
+        f"A result cannot hold {value!r} ({type(value).__name__}): give numbers, text, lists or dicts."
+    )
 
 
 def check_name(what: str, text: str) -> None:
@@ -122,7 +138,9 @@ def _number(version: Any) -> int:
     if version is None:
         return 1
     if not isinstance(version, str) or not re.fullmatch(r"v[1-9][0-9]{0,5}", version):
-        raise ResultError(f"The version {version!r} is none: write it as v1, v2 and so on, or leave it out.")
+        raise ResultError(
+            f"The version {version!r} is none: write it as v1, v2 and so on, or leave it out."
+        )
     return int(version[1:])
 
 
@@ -152,7 +170,11 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
-    def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
+    def represent_sequence(
+        self, tag: str, sequence: Any, flow_style: bool | None = None
+    ) -> yaml.SequenceNode:
         node = super().represent_sequence(tag, sequence, flow_style)
-        node.flow_style = all(isinstance(part, yaml.ScalarNode) and len(part.value) <= 40 for part in node.value)
+        node.flow_style = all(
+            isinstance(part, yaml.ScalarNode) and len(part.value) <= 40 for part in node.value
+        )
         return node

@@ -51,7 +51,8 @@ class Run:
         locked: all bars are those of data.lock.
         metrics: the numbers of `quant_team_backtest.metrics`, None where one has no meaning.
         reasons: why a metric is None.
-        assumptions: fill, costs, days per year, calendars, adjustment and currency, as they are logged.
+        assumptions: fill, costs, days per year, calendars, adjustment and currency, as they are
+            logged.
         warnings: what to know before the numbers are believed, one sentence each.
         simulation: equity, fills and trades.
         experiment_id: what the result is called, or None if it was not logged.
@@ -101,7 +102,13 @@ class Run:
         shown = []
         for label, name, form, remark in table:
             value = self.metrics[name]
-            shown.append((label, "-" if value is None else form.format(value), self.reasons.get(name, remark)))
+            shown.append(
+                (
+                    label,
+                    "-" if value is None else form.format(value),
+                    self.reasons.get(name, remark),
+                )
+            )
         return shown
 
     def notes(self) -> list[str]:
@@ -118,7 +125,10 @@ class Run:
     def __repr__(self) -> str:
         stamp = [SYNTHETIC] if SYNTHETIC in self.warnings else []
         width = max(len(value) for _, value, _ in self.rows())
-        table = [f"  {label:<15}{value:>{width}}   {remark}".rstrip() for label, value, remark in self.rows()]
+        table = [
+            f"  {label:<15}{value:>{width}}   {remark}".rstrip()
+            for label, value, remark in self.rows()
+        ]
         return "\n".join([self.title(), *stamp, "", *table, "", *self.notes()])
 
     def _repr_html_(self) -> str:
@@ -166,7 +176,8 @@ def run_backtest(
         next_steps: what to try next.
         log: write the result file; without it nothing is written and nobody need be set as analyst.
         results_dir: where results are; the repository's `results/` unless given.
-        source: "import:NAME" for bars that `quant data import` put into the cache; else what the settings say.
+        source: "import:NAME" for bars that `quant data import` put into the cache; else what the
+            settings say.
         allow_unlocked: run even if bars differ from data.lock; the result then says so.
 
     Raises:
@@ -186,7 +197,9 @@ def run_backtest(
     bar = markets.check_interval(interval or loaded.interval)
     traded = list(dict.fromkeys(loaded.symbols if symbols is None else symbols))
     if not traded:
-        raise RunError("There are no symbols to trade: name at least one, as in --symbols AAPL.US,MSFT.US.")
+        raise RunError(
+            "There are no symbols to trade: name at least one, as in --symbols AAPL.US,MSFT.US."
+        )
     places = {symbol: markets.market_of(symbol) for symbol in traded}
     currency = _one_currency(places)
     if log:  # before the work, not after it
@@ -200,10 +213,16 @@ def run_backtest(
     locked = all(facts["locked"] for facts in data.values())
     weights = loaded.target_weights(dict(frames), dict(chosen))
     if not isinstance(weights, Mapping):
-        raise EngineError(f"The strategy {strategy} gave no weights: return a dict of one series for each symbol.")
+        raise EngineError(
+            f"The strategy {strategy} gave no weights: return a dict of one series for each symbol."
+        )
     step = markets.INTERVALS[bar]
-    bars = {symbol: _bars(frame, step, places[symbol].fractional) for symbol, frame in frames.items()}
-    simulation = backtest(bars, {symbol: np.asarray(values) for symbol, values in weights.items()}, rules)
+    bars = {
+        symbol: _bars(frame, step, places[symbol].fractional) for symbol, frame in frames.items()
+    }
+    simulation = backtest(
+        bars, {symbol: np.asarray(values) for symbol, values in weights.items()}, rules
+    )
     days = max(place.periods_per_year for place in places.values())
     measured: Metrics = measure(simulation, days)
 
@@ -232,7 +251,14 @@ def run_backtest(
     warnings = _stamped(source, [*doubts, *_short(frames, first, last), *simulation.warnings])
     if log:
         command = ["quant", "run", strategy, "--symbols", ",".join(traded), "--interval", bar]
-        command += ["--start", first.isoformat(), "--end", last.isoformat(), "--environment", environment]
+        command += [
+            "--start",
+            first.isoformat(),
+            "--end",
+            last.isoformat(),
+            "--environment",
+            environment,
+        ]
         command += [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
         command += ["--name", name] if name else []
         command += ["--source", source] if source.startswith("import:") else []
@@ -271,18 +297,21 @@ def run_backtest(
     )
 
 
-def log_backtest_result(results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """Write one backtest as a new file `results_dir/<family>/<date>_<name>_v<N>_<handle>-<6 hex>.yaml`.
+def log_backtest_result(
+    results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> str:
+    """Write one backtest as a new file `results_dir/<family>/<date>_<name>_v<N>_<handle>-<6
+    hex>.yaml`.
 
     Nothing is ever overwritten. Numpy values become plain numbers, NaN and infinity null.
 
     Args:
         results_dir: the folder of all results.
-        experiment: `strategy`, `parameters` and `backtest_config`; whatever else is known of `family` (the
-            strategy's name unless given), `name` (the first symbol and the strategy unless given), `version`
-            (the lowest number to take), `analyst` (who `quant setup` stored unless given), `conclusion`,
-            `next_steps`, `source`, `reasons`, `assumptions`, `data`, `locked`, `seed`, `argv`, `duration_seconds`,
-            `warnings`.
+        experiment: `strategy`, `parameters` and `backtest_config`; whatever else is known of
+            `family` (the strategy's name unless given), `name` (the first symbol and the strategy
+            unless given), `version` (the lowest number to take), `analyst` (who `quant setup`
+            stored unless given), `conclusion`, `next_steps`, `source`, `reasons`, `assumptions`,
+            `data`, `locked`, `seed`, `argv`, `duration_seconds`, `warnings`.
         metrics: what was measured, such as `total_return` and `sharpe_ratio`.
 
     Returns:
@@ -295,11 +324,15 @@ def log_backtest_result(results_dir: Path, experiment: Mapping[str, Any], metric
     return f"exp_{_write(Path(results_dir), experiment, metrics)[0].stem}"
 
 
-def _write(results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]) -> tuple[Path, list[str]]:
+def _write(
+    results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> tuple[Path, list[str]]:
     """Write a result and return its path and the warnings that stand in it."""
     for part in ("strategy", "parameters", "backtest_config"):
         if part not in experiment:
-            raise RunError(f"The experiment has no {part!r}: give strategy, parameters and backtest_config.")
+            raise RunError(
+                f"The experiment has no {part!r}: give strategy, parameters and backtest_config."
+            )
     root, now = project_root(), datetime.now(UTC)
     strategy, source = str(experiment["strategy"]), experiment.get("source") or _source()
     warnings = _stamped(source, experiment.get("warnings") or [])
@@ -308,7 +341,9 @@ def _write(results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[st
     if code["commit"] is None:
         warnings.append("There is no commit that holds this code: the result cannot be reproduced.")
     elif code["dirty"]:
-        warnings.append("The code had changes that are in no commit: the result cannot be reproduced as it is.")
+        warnings.append(
+            "The code had changes that are in no commit: the result cannot be reproduced as it is."
+        )
     document = {
         "experiment_id": None,  # set when the file is claimed, like the version
         "strategy": strategy,
@@ -335,11 +370,14 @@ def _write(results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[st
         "warnings": warnings,
     }
     name = experiment.get("name") or _default_name(strategy, experiment["backtest_config"])
-    return results.write(results_dir, experiment.get("family") or strategy, name, analyst, document), warnings
+    return results.write(
+        results_dir, experiment.get("family") or strategy, name, analyst, document
+    ), warnings
 
 
 def load_environment(root: Path, name: str) -> Assumptions:
-    """Return the account of `config/environments/<name>.yaml`; a key that is left out has its default.
+    """Return the account of `config/environments/<name>.yaml`; a key that is left out has its
+    default.
 
     Raises:
         RunError: there is no such file, it is no YAML mapping, or it holds an unknown key.
@@ -357,7 +395,9 @@ def load_environment(root: Path, name: str) -> Assumptions:
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         content = None
     if not isinstance(content, dict):
-        raise RunError(f"{file} is not readable YAML of `name: value` lines: correct it, or restore it from git.")
+        raise RunError(
+            f"{file} is not readable YAML of `name: value` lines: correct it, or restore it from git."
+        )
     names = [field.name for field in fields(Assumptions)]
     for key in content:
         if key not in names:
@@ -379,7 +419,9 @@ def _stamped(source: str | None, warnings: Iterable[str]) -> list[str]:
 def _analyst(root: Path, given: str | None) -> str:
     handle = given or roster.me(root)
     if not handle:
-        raise RunError("Nobody is set as the analyst here: run `quant setup --as HANDLE`, then this again.")
+        raise RunError(
+            "Nobody is set as the analyst here: run `quant setup --as HANDLE`, then this again."
+        )
     return handle
 
 
@@ -399,7 +441,9 @@ def _one_currency(places: Mapping[str, Market]) -> str:
     found = {symbol: place.currency for symbol, place in places.items()}
     if len(set(found.values())) > 1:
         listed = ", ".join(f"{symbol} in {currency}" for symbol, currency in found.items())
-        raise RunError(f"An account has one currency, and these symbols have several ({listed}): run them apart.")
+        raise RunError(
+            f"An account has one currency, and these symbols have several ({listed}): run them apart."
+        )
     return next(iter(found.values()))
 
 
@@ -415,21 +459,32 @@ def _bars(frame: pl.DataFrame, seconds: int | None, fractional: bool) -> Bars:
     return Bars(opened, closed, **prices, fractional=fractional)
 
 
-def _frames(source: str, symbols: list[str], bar: str, first: date, last: date) -> dict[str, pl.DataFrame]:
+def _frames(
+    source: str, symbols: list[str], bar: str, first: date, last: date
+) -> dict[str, pl.DataFrame]:
     """Return the bars of each symbol: those of another vendor from the cache, else what the shared client gives."""
     from quant_team_data import cache, data_client
     from quant_team_data.markets import DAY
 
     if source.startswith("import:"):
-        begin, stop = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last + DAY))
-        frames = {symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop) for symbol in symbols}
+        begin, stop = (
+            datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last + DAY)
+        )
+        frames = {
+            symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop)
+            for symbol in symbols
+        }
     elif source == data_client.source():
         frames = data_client.fetch_many(symbols, bar, first, last).complete()
     else:
-        raise RunError(f"The source is {data_client.source()} by TICKDB_BASE_URL, not {source!r}: change it in .env.")
+        raise RunError(
+            f"The source is {data_client.source()} by TICKDB_BASE_URL, not {source!r}: change it in .env."
+        )
     for symbol, frame in frames.items():
         if frame.is_empty():
-            raise RunError(f"There are no {bar} bars of {symbol} from {first} to {last}: choose another range.")
+            raise RunError(
+                f"There are no {bar} bars of {symbol} from {first} to {last}: choose another range."
+            )
     return frames
 
 
@@ -451,7 +506,9 @@ def _compared(
         facts = {"bars": len(frame), "first": frame["time"][0], "last": frame["time"][-1]}
         data[symbol] = {**facts, "digest": lock.digest(frame), "locked": locked}
     if differing and not allow_unlocked:
-        raise lock.LockError(f"{lock.difference(differing)[:-1]}; `quant run --unlocked` runs anyway.")
+        raise lock.LockError(
+            f"{lock.difference(differing)[:-1]}; `quant run --unlocked` runs anyway."
+        )
     return data, [lock.difference(differing)] if differing else []
 
 
@@ -470,7 +527,14 @@ def _code(root: Path) -> dict[str, Any]:
     if not (git.is_repository(root) and git.has_commits(root)):
         return {"commit": None, "dirty": None, "tree": {"src": None, "config": None}}
     changed = git.run(
-        root, "status", "--porcelain", "--untracked-files=normal", "--", ".", ":(exclude)results", ":(exclude)notebooks"
+        root,
+        "status",
+        "--porcelain",
+        "--untracked-files=normal",
+        "--",
+        ".",
+        ":(exclude)results",
+        ":(exclude)notebooks",
     )
     tree: dict[str, str | None] = {}
     for folder in ("src", "config"):
@@ -505,5 +569,7 @@ def _default_name(strategy: str, config: Mapping[str, Any]) -> str:
     """Return the first symbol without its market, lower case, and the strategy: `aapl_momentum`."""
     symbols = config.get("symbols") or []
     first = str(symbols[0]).rsplit(".", 1)[0].lower() if len(symbols) else ""
-    first = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in first).strip("_")
+    first = "".join(
+        letter if letter.isascii() and letter.isalnum() else "_" for letter in first
+    ).strip("_")
     return f"{first}_{strategy}" if first else strategy

@@ -1,11 +1,13 @@
 """Bars on disk: one Parquet file per series and source, so that no bar is asked for twice.
 
-The file is `data/<source>/<type>/<interval>/<symbol>.parquet`. Its own metadata hold the manifest: which ranges of
-time are *proven*, asked for and answered in full. Bars and manifest are thus one file, written beside it and put in
-place by one `os.replace`: a reader finds the old pair or the new pair, whenever the writer is killed. A range that
-is proven and has no bars in it has no bars; a range that is not proven has not been fetched.
+The file is `data/<source>/<type>/<interval>/<symbol>.parquet`. Its own metadata hold the manifest:
+which ranges of time are *proven*, asked for and answered in full. Bars and manifest are thus one
+file, written beside it and put in place by one `os.replace`: a reader finds the old pair or the
+new pair, whenever the writer is killed. A range that is proven and has no bars in it has no bars;
+a range that is not proven has not been fetched.
 
-Only raw, closed bars are kept. Adjusted prices are computed from them and the factors, never stored.
+Only raw, closed bars are kept. Adjusted prices are computed from them and the factors, never
+stored.
 """
 
 from __future__ import annotations
@@ -35,12 +37,17 @@ FOLDER = "data"
 VALUES = ("open", "high", "low", "close", "volume")
 SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
 REREAD = 3  # bars before a new range that are asked for again, to notice a revision
-LAG = timedelta(hours=1)  # a bar may reach the vendor this late: until then, none is not proof of none
-# The type under which adjustment factors are kept: a series for each direction, which stands where the interval does;
-# an event is a row at its time, with factor_a as its open and factor_b as its close.
+LAG = timedelta(
+    hours=1
+)  # a bar may reach the vendor this late: until then, none is not proof of none
+# The type under which adjustment factors are kept: a series for each direction, which stands where
+# the interval does; an event is a row at its time, with factor_a as its open and factor_b as its
+# close.
 FACTORS = "factors"
 FOREVER = (-(1 << 62), 1 << 62)
-RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # no file names on Windows
+RESERVED = re.compile(
+    r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE
+)  # no file names on Windows
 DAMAGED = (pl.exceptions.PolarsError, pl.exceptions.PanicException, KeyError, TypeError, ValueError)
 
 logger = logging.getLogger(__name__)
@@ -80,7 +87,9 @@ class Series:
     def path(self) -> Path:
         """The file; its name is legal everywhere, and no two differ in case only (1m and 1M)."""
         folders = (_escaped(name, "a-z0-9-") for name in (self.source, self.type, self.interval))
-        return project_root().joinpath(FOLDER, *folders, _escaped(self.symbol, "A-Z0-9.-") + ".parquet")
+        return project_root().joinpath(
+            FOLDER, *folders, _escaped(self.symbol, "A-Z0-9.-") + ".parquet"
+        )
 
     def __str__(self) -> str:
         return f"{self.symbol} {self.interval} of {self.source}"
@@ -109,21 +118,24 @@ def read_through(
 ) -> pl.DataFrame:
     """Return the closed bars with `first` <= time < `stop`, asking only for what is not proven yet.
 
-    A request that extends what is there asks for the last bars before it again; if the vendor has changed them, a
-    warning names symbol and month, and the cache takes the new values (data.lock then differs there). Of several
-    processes that want the same, one asks and the others wait for it.
+    A request that extends what is there asks for the last bars before it again; if the vendor has
+    changed them, a warning names symbol and month, and the cache takes the new values (data.lock
+    then differs there). Of several processes that want the same, one asks and the others wait for
+    it.
 
     Args:
         series: what to read.
         first: aware; the first time, included.
         stop: aware; the first time left out.
-        fetch: called with two aware times, first and stop; returns all closed bars between them, raw.
+        fetch: called with two aware times, first and stop; returns all closed bars between them,
+            raw.
         offline: never call `fetch`.
         refresh: ask for the whole range again.
         now: aware; the clock unless given.
 
     Returns:
-        A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`, `volume` (Float64).
+        A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`,
+        `volume` (Float64).
 
     Raises:
         CacheError: offline, and part of the range is missing; or the folder cannot be used.
@@ -147,7 +159,8 @@ def read_through(
 
 
 def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
-    """Return what the cache holds of a range, as `read_through` does, asking nobody; it may be less than all.
+    """Return what the cache holds of a range, as `read_through` does, asking nobody; it may be
+    less than all.
 
     Raises:
         CacheError: there are no bars of this series at all.
@@ -160,7 +173,8 @@ def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
 
 
 def put(series: Series, bars: pl.DataFrame) -> None:
-    """Add bars that come from a file, or put factors in place of older ones: they always come whole.
+    """Add bars that come from a file, or put factors in place of older ones: they always come
+    whole.
 
     From the first to the last of them, the series is proven.
     """
@@ -170,7 +184,9 @@ def put(series: Series, bars: pl.DataFrame) -> None:
         _save(
             path,
             series,
-            Stored(bars, [span]) if whole else _merged(series, load(series), bars, span, datetime.now(UTC)),
+            Stored(bars, [span])
+            if whole
+            else _merged(series, load(series), bars, span, datetime.now(UTC)),
         )
 
 
@@ -186,7 +202,9 @@ def load(series: Series) -> Stored:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise CacheError(f"Cannot read {path} ({error.strerror}): make it a file that you own.") from None
+        raise CacheError(
+            f"Cannot read {path} ({error.strerror}): make it a file that you own."
+        ) from None
     except DAMAGED:
         _complain(path, series)
     return Stored(SCHEMA.to_frame(), [])
@@ -225,13 +243,17 @@ def replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         for _ in range(50 if os.name == "nt" else 0):
-            with contextlib.suppress(PermissionError):  # Windows replaces no file that somebody reads
+            with contextlib.suppress(
+                PermissionError
+            ):  # Windows replaces no file that somebody reads
                 draft.replace(path)
                 return
             time.sleep(0.02)
         draft.replace(path)
     except OSError as error:
-        raise CacheError(f"Cannot write {path} ({error.strerror}): make room, or make it a file you own.") from None
+        raise CacheError(
+            f"Cannot write {path} ({error.strerror}): make room, or make it a file you own."
+        ) from None
 
 
 # Details
@@ -246,7 +268,11 @@ def _without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
     """Return what is left of ranges when others are taken out of them."""
     left = [(low, high) for low, high in ranges if low < high]
     for begin, end in holes:
-        pieces = [piece for low, high in left for piece in ((low, min(high, begin)), (max(low, end), high))]
+        pieces = [
+            piece
+            for low, high in left
+            for piece in ((low, min(high, begin)), (max(low, end), high))
+        ]
         left = [(low, high) for low, high in pieces if low < high]
     return left
 
@@ -259,23 +285,37 @@ def _reread(stored: Stored, begin: int) -> int:
     return begin
 
 
-def _merged(series: Series, stored: Stored, bars: pl.DataFrame, span: Range, now: datetime) -> Stored:
+def _merged(
+    series: Series, stored: Stored, bars: pl.DataFrame, span: Range, now: datetime
+) -> Stored:
     """Return the content after an answer for a range, and warn if it contradicts what was proven there."""
     low, high = span
-    bars = between(bars.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).sort("time"), low, high)
+    bars = between(
+        bars.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items()).sort("time"),
+        low,
+        high,
+    )
     while len(bars) and bar_end(bars["time"][-1], series.interval) > now:
         bars = bars[:-1]
     if bars["time"].n_unique() < len(bars):
-        raise CacheError(f"A bar of {series} came twice, and nothing was stored: tell the vendor, or ask for less.")
-    rows = pl.concat([between(stored.bars, low, high), *(between(bars, *part) for part in stored.proven)])
+        raise CacheError(
+            f"A bar of {series} came twice, and nothing was stored: tell the vendor, or ask for less."
+        )
+    rows = pl.concat(
+        [between(stored.bars, low, high), *(between(bars, *part) for part in stored.proven)]
+    )
     for month in sorted(set(rows.filter(~rows.is_duplicated())["time"].dt.strftime("%Y-%m"))):
-        logger.warning("%s: the vendor has revised bars of %s; the cache takes the new ones.", series, month)
+        logger.warning(
+            "%s: the vendor has revised bars of %s; the cache takes the new ones.", series, month
+        )
     # Right after the last bar that came, the next may only be late.
     seen = milliseconds(bars["time"][-1]) + 1 if len(bars) else low
     end = min(high, max(seen, _horizon(series.interval, now - LAG, month=31)))
     proven = [*_without(stored.proven, [span]), (low, max(low, end))]
     parts = [between(stored.bars, FOREVER[0], low), bars, between(stored.bars, high, FOREVER[1])]
-    return Stored(pl.concat(parts), _without([FOREVER], _without([FOREVER], proven)))  # twice: joined and in order
+    return Stored(
+        pl.concat(parts), _without([FOREVER], _without([FOREVER], proven))
+    )  # twice: joined and in order
 
 
 def _manifest(content: bytes) -> tuple[Series, list[Range]]:
@@ -288,7 +328,9 @@ def _manifest(content: bytes) -> tuple[Series, list[Range]]:
 
 def _save(path: Path, series: Series, stored: Stored) -> None:
     manifest = {"quant": json.dumps({"series": asdict(series), "proven": stored.proven})}
-    replace(path, lambda file: stored.bars.write_parquet(file, compression="zstd", metadata=manifest))
+    replace(
+        path, lambda file: stored.bars.write_parquet(file, compression="zstd", metadata=manifest)
+    )
 
 
 @contextlib.contextmanager
@@ -299,7 +341,9 @@ def _writing(series: Series) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except OSError as error:
-        raise CacheError(f"Cannot write into {path.parent} ({error.strerror}): make it a folder you own.") from None
+        raise CacheError(
+            f"Cannot write into {path.parent} ({error.strerror}): make it a folder you own."
+        ) from None
     try:
         yield path
     finally:
@@ -319,9 +363,13 @@ def _complain(path: Path, series: Series) -> None:
 
 
 def _sentence(series: Series, missing: list[Range]) -> str:
-    parts = ", ".join(f"{moment(low):%Y-%m-%dT%H:%MZ} to {moment(high):%Y-%m-%dT%H:%MZ}" for low, high in missing)
+    parts = ", ".join(
+        f"{moment(low):%Y-%m-%dT%H:%MZ} to {moment(high):%Y-%m-%dT%H:%MZ}" for low, high in missing
+    )
     begin, end = moment(missing[0][0]).date(), moment(missing[-1][1] - 1).date()
-    fix = f"quant data fetch {series.symbol} --interval {series.interval} --start {begin} --end {end}"
+    fix = (
+        f"quant data fetch {series.symbol} --interval {series.interval} --start {begin} --end {end}"
+    )
     if series.source.startswith("import:"):
         fix = f"quant data import FILE --symbol {series.symbol} --interval {series.interval} --source NAME"
     return f"The cache has no {series} from {parts}: `{fix}` gets it."

@@ -63,8 +63,16 @@ class Handler(BaseHTTPRequestHandler):
         logging.getLogger(__name__).info(format, *args)
 
 
-@click.command(help="Serve the local TickDB on 127.0.0.1 until Ctrl-C: synthetic prices in the real protocol.")
-@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
+@click.command(
+    help="Serve the local TickDB on 127.0.0.1 until Ctrl-C: synthetic prices in the real protocol."
+)
+@click.option(
+    "--port",
+    default=8765,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 picks a free one.",
+)
 def sandbox(port: int) -> None:
     """Serve until Ctrl-C.
 
@@ -80,7 +88,9 @@ def sandbox(port: int) -> None:
         ) from None
     with server:
         address = f"http://127.0.0.1:{server.server_port}"
-        click.echo(f"Sandbox at {address}: SYNTHETIC prices. Ctrl-C stops it. To use it, write in .env:")
+        click.echo(
+            f"Sandbox at {address}: SYNTHETIC prices. Ctrl-C stops it. To use it, write in .env:"
+        )
         click.echo(f"TICKDB_BASE_URL={address}")
         click.echo("TICKDB_API_KEY=sandbox-key")
         try:
@@ -100,11 +110,20 @@ def check_service(root: Path) -> Check:
         client.get("/v1/market/kline/latest", {"symbols": PROBE, "interval": "1m"}, max_retries=0)
     except (AuthError, ConfigError) as error:
         variable = "TICKDB_API_KEY" if isinstance(error, AuthError) else "TICKDB_BASE_URL"
-        return Check(NAME, "fail", str(error), f"correct {variable} in {root / '.env'}, then `quant doctor`")
+        return Check(
+            NAME, "fail", str(error), f"correct {variable} in {root / '.env'}, then `quant doctor`"
+        )
     except TransportError as error:
-        return Check(NAME, "fail", str(error), "`quant doctor` with the network back, or TICKDB_BASE_URL=sandbox")
+        return Check(
+            NAME,
+            "fail",
+            str(error),
+            "`quant doctor` with the network back, or TICKDB_BASE_URL=sandbox",
+        )
     except TickDBError as error:
         return Check(NAME, "fail", str(error), "`quant -v doctor` in a few minutes")
     if source == "sandbox":
-        return Check(NAME, "ok", data_client.notice() or f"{client.base_url} answers: prices are SYNTHETIC")
+        return Check(
+            NAME, "ok", data_client.notice() or f"{client.base_url} answers: prices are SYNTHETIC"
+        )
     return Check(NAME, "ok", f"{client.base_url} answers and takes the key")

@@ -1,8 +1,9 @@
 """Shared TickDB client: everybody imports this module instead of writing their own fetch logic.
 
-`fetch_latest_price`, `fetch_klines`, `fetch_bars` and `fetch_many` are all that research needs; `TickDBClient` is what
-they run on. Settings are read at each call: `TICKDB_BASE_URL=sandbox` answers inside this process with synthetic
-prices and needs no key; any other address needs `TICKDB_API_KEY`, which travels in one header and is written nowhere.
+`fetch_latest_price`, `fetch_klines`, `fetch_bars` and `fetch_many` are all that research needs;
+`TickDBClient` is what they run on. Settings are read at each call: `TICKDB_BASE_URL=sandbox`
+answers inside this process with synthetic prices and needs no key; any other address needs
+`TICKDB_API_KEY`, which travels in one header and is written nowhere.
 """
 
 from __future__ import annotations
@@ -47,7 +48,11 @@ CONNECTIONS = 16
 MAX_WAIT = 120.0  # seconds: a longer Retry-After is raised instead of slept
 COLUMNS = ("time", "open", "high", "low", "close", "volume")
 KLINE = "/v1/market/kline"
-FATAL = (errors.AuthError, errors.ConfigError, errors.QuotaExhaustedError)  # no other symbol would do better
+FATAL = (
+    errors.AuthError,
+    errors.ConfigError,
+    errors.QuotaExhaustedError,
+)  # no other symbol would do better
 
 logger = logging.getLogger(__name__)
 sleep = time.sleep  # the one place that waits after an error; tests replace it
@@ -82,7 +87,8 @@ def get_api_key() -> str:
     """Return the TickDB key from `TICKDB_API_KEY`.
 
     Raises:
-        AuthError: it is unset, the placeholder of `.env.example`, or no possible key (blanks, line ends).
+        AuthError: it is unset, the placeholder of `.env.example`, or no possible key (blanks, line
+            ends).
     """
     key = settings.get("TICKDB_API_KEY")
     if not key or settings.is_placeholder(key):
@@ -101,12 +107,13 @@ def handle_api_response(
 ) -> Any:
     """Return the `data` of a TickDB response, sending the request again where that may help.
 
-    A response alone cannot be sent again. The means is `resend`, a function without arguments that returns a new
-    response; or the response brings it in `response.extensions["resend"]`, as those of `TickDBClient.request` do.
-    Without either, the first error is raised and nobody waits.
+    A response alone cannot be sent again. The means is `resend`, a function without arguments that
+    returns a new response; or the response brings it in `response.extensions["resend"]`, as those
+    of `TickDBClient.request` do. Without either, the first error is raised and nobody waits.
 
-    Rate limits, server faults and lost connections are tried again: after the seconds or at the date of
-    `Retry-After`, else after a random part of `base_delay` doubled each time (full jitter). All else is raised.
+    Rate limits, server faults and lost connections are tried again: after the seconds or at the
+    date of `Retry-After`, else after a random part of `base_delay` doubled each time (full
+    jitter). All else is raised.
 
     Args:
         response: a response of httpx2 or requests.
@@ -115,7 +122,8 @@ def handle_api_response(
         resend: sends the same request again.
 
     Raises:
-        TickDBError: the subclass that fits; `RateLimitError` at once if the service wants more than `MAX_WAIT` s.
+        TickDBError: the subclass that fits; `RateLimitError` at once if the service wants more
+            than `MAX_WAIT` s.
     """
     if resend is None:
         resend = getattr(response, "extensions", {}).get("resend")
@@ -134,7 +142,8 @@ def fetch_klines(
         timeout: seconds to connect, and to wait for the answer.
 
     Returns:
-        Dicts of `time` (int, milliseconds UTC, the bar's open) and `open`, `high`, `low`, `close`, `volume` (float).
+        Dicts of `time` (int, milliseconds UTC, the bar's open) and `open`, `high`, `low`, `close`,
+        `volume` (float).
 
     Raises:
         TickDBError: the subclass that says what to do, see `quant_team_data.errors`.
@@ -143,7 +152,8 @@ def fetch_klines(
 
 
 def fetch_latest_price(symbol: str, timeout: Timeout = PATIENCE) -> float | None:
-    """Return the latest price of a symbol, in its market's currency, or None if there is no data for it.
+    """Return the latest price of a symbol, in its market's currency, or None if there is no data
+    for it.
 
     Raises:
         TickDBError: the subclass that says what to do; a wrong key or symbol is never None.
@@ -180,8 +190,8 @@ def fetch_bars(
 ) -> pl.DataFrame:  # fmt: skip
     """Return the closed bars of a symbol whose open lies in a range, in time order, each time once.
 
-    What the cache holds is not asked for again. Where the plan gives less than the range, what it gives is returned
-    and a warning says so.
+    What the cache holds is not asked for again. Where the plan gives less than the range, what it
+    gives is returned and a warning says so.
 
     Args:
         symbol: TickDB's spelling.
@@ -189,13 +199,14 @@ def fetch_bars(
         start: first time, included: a date (00:00 UTC), an aware datetime, or either in ISO format.
         end: a date is included as a whole UTC day, an aware datetime is the first time left out.
         type: "stock", "indices", "crypto", "forex" or "futures", for a symbol that is ambiguous.
-        adjust: "forward" or "backward" moves the prices of a stock over splits and dividends, computed from the raw
-            bars and the factors that are known today; up to daily bars.
+        adjust: "forward" or "backward" moves the prices of a stock over splits and dividends,
+            computed from the raw bars and the factors that are known today; up to daily bars.
         offline: answer from the cache, or say what is missing.
         refresh: ask for the range again and replace what the cache holds.
 
     Returns:
-        A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`, `volume` (Float64).
+        A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`,
+        `volume` (Float64).
 
     Raises:
         BadRequestError: a datetime without a time zone, an unreadable one, or `start` after `end`.
@@ -216,7 +227,9 @@ def fetch_bars(
         raise errors.BadRequestError(told, symbol=symbol)
     history = _History(series.symbol, interval, type)
     try:
-        bars = cache.read_through(series, first, stop, history.fetch, offline=offline, refresh=refresh)
+        bars = cache.read_through(
+            series, first, stop, history.fetch, offline=offline, refresh=refresh
+        )
     except _ShortError as short:
         told = _shortage(symbol, interval, first, stop, short.since)
         if not first < short.since < stop:
@@ -235,7 +248,11 @@ def _keep_factors(series: Series, rows: list[dict[str, Any]]) -> None:
     """Put today's adjustment factors into the cache, for `data.lock`; warn where they are not those agreed on."""
     from quant_team_data import cache, lock
 
-    found = {row["timestamp"]: row for row in rows if row.get("adjust", series.interval) == series.interval}
+    found = {
+        row["timestamp"]: row
+        for row in rows
+        if row.get("adjust", series.interval) == series.interval
+    }
     if not found:
         return
     times, zeros = sorted(found), [0.0] * len(found)
@@ -246,7 +263,9 @@ def _keep_factors(series: Series, rows: list[dict[str, Any]]) -> None:
     cache.put(series, frame)
 
 
-def fetch_many(symbols: Iterable[str], interval: str, start: Day, end: Day, **options: Any) -> Result[pl.DataFrame]:
+def fetch_many(
+    symbols: Iterable[str], interval: str, start: Day, end: Day, **options: Any
+) -> Result[pl.DataFrame]:
     """Return what `fetch_bars` returns, for many symbols at once, with its options.
 
     Raises:
@@ -260,12 +279,15 @@ def to_pandas(bars: pl.DataFrame) -> Any:
     """Return bars as a pandas frame, indexed by `time` in UTC."""
     import pandas as pd  # type: ignore[import-untyped]
 
-    index = pd.DatetimeIndex(bars["time"].dt.replace_time_zone(None).to_numpy(), tz="UTC", name="time")
+    index = pd.DatetimeIndex(
+        bars["time"].dt.replace_time_zone(None).to_numpy(), tz="UTC", name="time"
+    )
     return pd.DataFrame({name: bars[name].to_numpy() for name in COLUMNS[1:]}, index=index)
 
 
 def source() -> Literal["sandbox", "tickdb"]:
-    """Return where bars come from: a local address counts as the sandbox, for nothing real is served there.
+    """Return where bars come from: a local address counts as the sandbox, for nothing real is
+    served there.
 
     Raises:
         ConfigError: `TICKDB_BASE_URL` is unset or unusable.
@@ -281,7 +303,8 @@ def notice() -> str | None:
 
 
 def client() -> TickDBClient:
-    """Return a client for the settings of this moment; connections are shared by all clients of one address.
+    """Return a client for the settings of this moment; connections are shared by all clients of
+    one address.
 
     Raises:
         ConfigError: `TICKDB_BASE_URL` is unset or unusable.
@@ -297,22 +320,32 @@ class TickDBClient:
     Args:
         base_url: `sandbox`, or an address such as "https://api.tickdb.ai".
         api_key: sent as the header `X-API-Key`; the sandbox inside the process needs none.
-        plan: whose rate is kept, such as "professional"; unless given, TickDB is asked; "unlimited" keeps none, and
-            is what an address of this machine gets.
+        plan: whose rate is kept, such as "professional"; unless given, TickDB is asked;
+            "unlimited" keeps none, and is what an address of this machine gets.
     """
 
-    def __init__(self, base_url: str, api_key: str | None = None, *, plan: str | None = None) -> None:
+    def __init__(
+        self, base_url: str, api_key: str | None = None, *, plan: str | None = None
+    ) -> None:
         self.base_url = base_url
         # Behind functions: whatever shows attributes does not show the key.
-        self._headers: Callable[[], dict[str, str]] = lambda: {"X-API-Key": api_key} if api_key else {}
+        self._headers: Callable[[], dict[str, str]] = lambda: (
+            {"X-API-Key": api_key} if api_key else {}
+        )
         limited = plan != "unlimited" and (plan is not None or not _is_local(base_url))
         self._limiter = limits.limiter(api_key, plan) if api_key and limited else None
         self._ahead = timedelta()  # by how much this machine's clock is ahead of the service's
 
     def request(
-        self, path: str, params: dict[str, Any], timeout: Timeout = PATIENCE, *, counted: bool = True
+        self,
+        path: str,
+        params: dict[str, Any],
+        timeout: Timeout = PATIENCE,
+        *,
+        counted: bool = True,
     ) -> httpx2.Response:
-        """Send one GET and return the response, unchecked; it carries the means to send the request again.
+        """Send one GET and return the response, unchecked; it carries the means to send the
+        request again.
 
         Raises:
             TransportError: no answer came.
@@ -322,16 +355,24 @@ class TickDBClient:
         patience = httpx2.Timeout(timeout[1], connect=timeout[0], pool=None)
         headers, response, kind = self._headers(), None, ""
         try:
-            response = _http(self.base_url).get(path, params=params, headers=headers, timeout=patience)
+            response = _http(self.base_url).get(
+                path, params=params, headers=headers, timeout=patience
+            )
         except httpx2.HTTPError as error:
-            kind = "took too long to answer" if isinstance(error, httpx2.TimeoutException) else "cannot be reached"
+            kind = (
+                "took too long to answer"
+                if isinstance(error, httpx2.TimeoutException)
+                else "cannot be reached"
+            )
             kind += f" ({type(error).__name__})"
         except BaseException as error:
             raise error.with_traceback(None) from None  # the frames below hold the key
         finally:
             headers.clear()
         asked = params.get("symbol", params.get("symbols"))
-        if response is None:  # raised out here, the error does not hold on to the request and its key
+        if (
+            response is None
+        ):  # raised out here, the error does not hold on to the request and its key
             raise errors.TransportError(
                 f"TickDB at {self.base_url} {kind}: check the network and the proxy, or work offline with "
                 "TICKDB_BASE_URL=sandbox.",
@@ -340,7 +381,10 @@ class TickDBClient:
                 retryable=True,
             )
         response.request.headers.pop("X-API-Key", None)  # printing a response shows no key
-        response.extensions |= {"resend": lambda: self.request(path, params, timeout), "asked": (path, asked)}
+        response.extensions |= {
+            "resend": lambda: self.request(path, params, timeout),
+            "asked": (path, asked),
+        }
         if theirs := _http_date(response.headers.get("Date")):
             self._ahead = max(datetime.now(UTC) - theirs, timedelta())
         if self._limiter and response.status_code == 429:
@@ -353,7 +397,8 @@ class TickDBClient:
         self, path: str, params: dict[str, Any], *, timeout: Timeout = PATIENCE, max_retries: int = 3,
         read: Callable[[Any], Any] | None = None,
     ) -> Any:  # fmt: skip
-        """Send one GET, again where that may help, and return the `data` of the answer, or what `read` makes of it.
+        """Send one GET, again where that may help, and return the `data` of the answer, or what
+        `read` makes of it.
 
         A parameter that is None is left out.
         """
@@ -374,7 +419,8 @@ class TickDBClient:
         """Return at most `limit` newest bars, closed ones unless `include_open`; `type` settles an ambiguous symbol."""
         if not 1 <= limit <= PAGE:
             raise errors.BadRequestError(
-                f"The limit {limit} is not between 1 and {PAGE}: fetch_bars takes a range of any length.", symbol=symbol
+                f"The limit {limit} is not between 1 and {PAGE}: fetch_bars takes a range of any length.",
+                symbol=symbol,
             )
         # One more than wanted, for the newest bar may still be forming.
         page = self._page(symbol, interval, type, timeout, limit=min(limit + 1, PAGE))
@@ -389,15 +435,18 @@ class TickDBClient:
         self, symbol: str, interval: str, start: datetime, stop: datetime, *,
         type: str | None = None, include_open: bool = False,
     ) -> pl.DataFrame:  # fmt: skip
-        """Return the bars with `start` <= open < `stop`, in time order, from as many requests as it takes.
+        """Return the bars with `start` <= open < `stop`, in time order, from as many requests as
+        it takes.
 
-        `start` and `stop` are aware. The columns are those of `fetch_bars`; only closed bars unless `include_open`.
+        `start` and `stop` are aware. The columns are those of `fetch_bars`; only closed bars
+        unless `include_open`.
         """
         step = 1000 * (INTERVALS[check_interval(interval)] or 28 * 86400)
         first, last = milliseconds(start), min(milliseconds(stop), milliseconds(datetime.now(UTC)))
         pages: list[Columns] = []
-        # Neither is it documented which end of an overflowing range is cut, nor promised that the cap stays. So a
-        # page that may be full counts as one known block, and the ranges before and after it are asked for, too.
+        # Neither is it documented which end of an overflowing range is cut, nor promised that the
+        # cap stays. So a page that may be full counts as one known block, and the ranges before
+        # and after it are asked for, too.
         unknown = [(first, last)]
         with limits.progress(f"{symbol} {interval}", last - first) as advance:
             while unknown:
@@ -415,35 +464,62 @@ class TickDBClient:
                     unknown += [(low, times[0]), (times[-1] + 1, high)]
                 advance(times[end - 1] - times[begin] if begin < end else high - low)
         pages.sort()
-        whole = [list(chain.from_iterable(page[number] for page in pages)) for number in range(len(COLUMNS))]
+        whole = [
+            list(chain.from_iterable(page[number] for page in pages))
+            for number in range(len(COLUMNS))
+        ]
         return _frame(whole if include_open else self._closed(whole, interval))
 
-    def frames(self, symbols: Iterable[str], interval: str, start: datetime, stop: datetime) -> Result[pl.DataFrame]:
+    def frames(
+        self, symbols: Iterable[str], interval: str, start: datetime, stop: datetime
+    ) -> Result[pl.DataFrame]:
         """Return what `frame` returns, for many symbols, over several connections."""
         return _each(symbols, lambda symbol: self.frame(symbol, interval, start, stop))
 
     def _page(
-        self, symbol: str, interval: str, type: str | None, timeout: Timeout = PATIENCE, **numbers: int
+        self,
+        symbol: str,
+        interval: str,
+        type: str | None,
+        timeout: Timeout = PATIENCE,
+        **numbers: int,
     ) -> Columns:
         """Return the bars of one request, those still forming included."""
-        params = {"symbol": _checked(symbol), "interval": check_interval(interval), **numbers, "type": type}
-        found: Columns = self.get(KLINE, params, timeout=timeout, read=lambda response: _columns(response, symbol))
+        params = {
+            "symbol": _checked(symbol),
+            "interval": check_interval(interval),
+            **numbers,
+            "type": type,
+        }
+        found: Columns = self.get(
+            KLINE, params, timeout=timeout, read=lambda response: _columns(response, symbol)
+        )
         return found
 
     def _closed(self, columns: Columns, interval: str) -> Columns:
         """Return the bars whose period is over, by the service's clock if this machine's is ahead."""
         now, count = datetime.now(UTC) - self._ahead, len(columns[0])
-        while count and bar_end(datetime.fromtimestamp(columns[0][count - 1] / 1000, UTC), interval) > now:
+        while (
+            count
+            and bar_end(datetime.fromtimestamp(columns[0][count - 1] / 1000, UTC), interval) > now
+        ):
             count -= 1
         return [column[:count] for column in columns]
 
     def adjusted(
-        self, bars: pl.DataFrame, symbol: str, interval: str, adjust: Adjust, rows: list[dict[str, Any]] | None = None
+        self,
+        bars: pl.DataFrame,
+        symbol: str,
+        interval: str,
+        adjust: Adjust,
+        rows: list[dict[str, Any]] | None = None,
     ) -> pl.DataFrame:
-        """Return bars of a stock with prices moved over splits and dividends, by `rows` of `factors`, else asked for.
+        """Return bars of a stock with prices moved over splits and dividends, by `rows` of
+        `factors`, else asked for.
 
-        An event counts for the bars before it ("forward") or from it on ("backward"), the nearest first. How factors
-        are meant to be chained is not documented, so one bar is compared with the service's own adjusted one.
+        An event counts for the bars before it ("forward") or from it on ("backward"), the nearest
+        first. How factors are meant to be chained is not documented, so one bar is compared with
+        the service's own adjusted one.
 
         Raises:
             PlanError: the plan gives no factors.
@@ -459,21 +535,30 @@ class TickDBClient:
         raw = pl.col(COLUMNS[1:5])
         bar = (pl.col("time") + half).dt.truncate("1d") if interval == "1d" else pl.col("time")
         for row in sorted(found, key=itemgetter("timestamp"), reverse=not forward):
-            # An event carries midnight somewhere on earth: it counts from the nearest midnight UTC on.
+            # An event carries midnight somewhere on earth: it counts from the nearest midnight UTC
+            # on.
             event = datetime.fromtimestamp(row["timestamp"] / 1000, UTC) + half
             event = event.replace(hour=0, minute=0, second=0, microsecond=0)
-            moved = pl.when(bar < event if forward else bar >= event).then(raw * row["factor_a"] + row["factor_b"])
+            moved = pl.when(bar < event if forward else bar >= event).then(
+                raw * row["factor_a"] + row["factor_b"]
+            )
             bars = bars.with_columns(moved.otherwise(raw))
         mine = bars.row(0 if forward else -1, named=True)
-        at, same = milliseconds(mine["time"]), {"symbol": symbol, "interval": interval, "type": "stock"}
+        at, same = (
+            milliseconds(mine["time"]),
+            {"symbol": symbol, "interval": interval, "type": "stock"},
+        )
         asked = same | {"adjust": adjust, "limit": 2, "start_time": at, "end_time": at + 1}
         theirs = {one["time"]: one["close"] for one in _bars_of(self.get(KLINE, asked), symbol)}
-        if not found or not math.isclose(theirs.get(at, mine["close"]), mine["close"], rel_tol=1e-3, abs_tol=0.01):
+        if not found or not math.isclose(
+            theirs.get(at, mine["close"]), mine["close"], rel_tol=1e-3, abs_tol=0.01
+        ):
             raise _damaged("its adjustment factors, for its own adjusted prices differ", symbol)
         return bars
 
     def factors(self, symbol: str) -> list[dict[str, Any]]:
-        """Return the adjustment factors of a stock: `timestamp` (ms UTC), `adjust`, `factor_a`, `factor_b`.
+        """Return the adjustment factors of a stock: `timestamp` (ms UTC), `adjust`, `factor_a`,
+        `factor_b`.
 
         A price becomes price * `factor_a` + `factor_b`.
 
@@ -484,14 +569,24 @@ class TickDBClient:
             data = self.get(KLINE + "/ex-factors", {"symbols": _checked(symbol), "type": "stock"})
         except errors.PlanError as error:
             told = f"The plan of this API key gives no adjustment factors for {symbol!r}: pass adjust='none' instead."
-            raise errors.PlanError(told, code=error.code, http_status=error.http_status, symbol=symbol) from None
+            raise errors.PlanError(
+                told, code=error.code, http_status=error.http_status, symbol=symbol
+            ) from None
         with _shaped(symbol):
-            return [_plain(row, "timestamp", "factor_a", "factor_b") for row in data["data"].get(symbol, [])]
+            return [
+                _plain(row, "timestamp", "factor_a", "factor_b")
+                for row in data["data"].get(symbol, [])
+            ]
 
     # Prices now
 
     def latest(
-        self, symbols: Iterable[str], interval: str = "1m", *, type: str | None = None, timeout: Timeout = PATIENCE
+        self,
+        symbols: Iterable[str],
+        interval: str = "1m",
+        *,
+        type: str | None = None,
+        timeout: Timeout = PATIENCE,
     ) -> Result[Bar | None]:
         """Return the newest bar of each symbol, forming or not, or None where there is no data."""
         params = {"interval": check_interval(interval), "type": type}
@@ -503,14 +598,18 @@ class TickDBClient:
         return self._batch(KLINE + "/latest", symbols, params, read, timeout)
 
     def ticker(self, symbols: Iterable[str], *, type: str | None = None) -> Result[dict[str, Any]]:
-        """Return the quote of each symbol in TickDB's names: `last_price`, `bid_price`, `volume_24h`, ...
+        """Return the quote of each symbol in TickDB's names: `last_price`, `bid_price`,
+        `volume_24h`, ...
 
-        Numbers are floats, None where there is none; `timestamp` is in ms UTC. For stocks, "24h" means the session.
+        Numbers are floats, None where there is none; `timestamp` is in ms UTC. For stocks, "24h"
+        means the session.
         """
 
         def read(quote: Any, symbol: str) -> dict[str, Any]:
             if quote is None:
-                raise errors.SymbolNotFoundError(f"TickDB has no quote of {symbol!r}: check it.", symbol=symbol)
+                raise errors.SymbolNotFoundError(
+                    f"TickDB has no quote of {symbol!r}: check it.", symbol=symbol
+                )
             return _plain(quote, "last_price", "timestamp")
 
         return self._batch("/v1/market/ticker", symbols, {"type": type}, read)
@@ -519,15 +618,23 @@ class TickDBClient:
         """Return the order book: `bids` from the highest, `asks` from the lowest, [price, size] each, `timestamp`."""
         book = self.get("/v1/market/depth", {"symbol": _checked(symbol), "type": type})
         with _shaped(symbol):
-            sides = {side: [[_finite(price), _finite(size)] for price, size in book[side]] for side in ("bids", "asks")}
+            sides = {
+                side: [[_finite(price), _finite(size)] for price, size in book[side]]
+                for side in ("bids", "asks")
+            }
             return _plain(book, "timestamp") | sides
 
-    def trades(self, symbol: str, limit: int = 100, *, type: str | None = None) -> list[dict[str, Any]]:
-        """Return the newest trades, oldest first: `timestamp` (ms UTC), `price`, `quantity`, `side`, `id`.
+    def trades(
+        self, symbol: str, limit: int = 100, *, type: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the newest trades, oldest first: `timestamp` (ms UTC), `price`, `quantity`,
+        `side`, `id`.
 
         Two trades may have the same `id`.
         """
-        data = self.get("/v1/market/trades", {"symbol": _checked(symbol), "limit": limit, "type": type})
+        data = self.get(
+            "/v1/market/trades", {"symbol": _checked(symbol), "limit": limit, "type": type}
+        )
         with _shaped(symbol):
             trades = [_plain(trade, "timestamp", "price", "quantity") for trade in data["trades"]]
             return sorted(trades, key=itemgetter("timestamp"))
@@ -546,7 +653,9 @@ class TickDBClient:
             try:
                 wanted = {"symbols": ",".join(map(_checked, part)), **params}
                 items = self.get(path, wanted, timeout=timeout) or []
-                with _shaped(wanted["symbols"]):  # the service repeats the spelling of the request, or its own
+                with _shaped(
+                    wanted["symbols"]
+                ):  # the service repeats the spelling of the request, or its own
                     given = {canonical(item["symbol"]): item for item in items}
             except FATAL:
                 raise
@@ -566,7 +675,9 @@ class TickDBClient:
 
     # What there is
 
-    def symbols(self, *, type: str | None = None, market: str | None = None) -> list[dict[str, Any]]:
+    def symbols(
+        self, *, type: str | None = None, market: str | None = None
+    ) -> list[dict[str, Any]]:
         """Return all symbols, each once, in TickDB's fields; `market` is US, HK, CN or GLOBAL."""
         found: dict[str, dict[str, Any]] = {}
         offset, total = 0, 1
@@ -591,7 +702,8 @@ class TickDBClient:
             return list(found["intervals"])
 
     def trading_days(self, market: str, start: date, end: date) -> dict[date, bool]:
-        """Return the trading days of US, HK or CN, both ends included, and whether each is a half day.
+        """Return the trading days of US, HK or CN, both ends included, and whether each is a half
+        day.
 
         TickDB knows a year back; `quant_team_data.markets.sessions` knows more, with the hours.
         """
@@ -602,7 +714,9 @@ class TickDBClient:
             found = self.get("/v1/market/trade-days", params)
             with _shaped(market):
                 for name in ("trade_days", "half_trade_days"):
-                    days |= {date.fromisoformat(day): name == "half_trade_days" for day in found[name]}
+                    days |= {
+                        date.fromisoformat(day): name == "half_trade_days" for day in found[name]
+                    }
             start = last + DAY
         return dict(sorted(days.items()))
 
@@ -624,7 +738,9 @@ class TickDBClient:
     def _ask_plan(self) -> limits.Plan | None:
         """Return the plan that key status tells, or None if it does not; not counted, for this is why one waits."""
         try:
-            status = self._own(_data_of(self.request("/v1/apikeys/subscriptions", {}, counted=False)))
+            status = self._own(
+                _data_of(self.request("/v1/apikeys/subscriptions", {}, counted=False))
+            )
         except TickDBError as error:
             logger.info("the plan of the key is not known: %s", error)
             return None
@@ -635,7 +751,11 @@ class TickDBClient:
         mine = self._headers().get("X-API-Key", "")
         with _shaped("the key status"):
             keys = data["api_keys"]
-            own = [key for key in keys if mine.startswith(str(key.get("key_prefix") or "?").rstrip(".*"))]
+            own = [
+                key
+                for key in keys
+                if mine.startswith(str(key.get("key_prefix") or "?").rstrip(".*"))
+            ]
             return {name: value for name, value in (own or keys)[0].items() if name != "key_prefix"}
 
 
@@ -652,7 +772,9 @@ def _base_url() -> str:
         return url
     try:
         parts = httpx2.URL(url)
-        usable = re.fullmatch(r"[\w.:-]+", parts.host) and not (parts.userinfo or parts.query or parts.fragment)
+        usable = re.fullmatch(r"[\w.:-]+", parts.host) and not (
+            parts.userinfo or parts.query or parts.fragment
+        )
     except httpx2.InvalidURL:
         usable = False
     if not usable or not (parts.scheme == "https" or (parts.scheme == "http" and _is_local(url))):
@@ -720,9 +842,14 @@ class _History:
 def _shortage(symbol: str, interval: str, first: datetime, stop: datetime, since: datetime) -> str:
     """Return what the plan gives, what is delivered, and what the asked range would need."""
     plan, age = client().plan(), (datetime.now(UTC) - first).days
-    fits = next((one for one in limits.PLANS.values() if one.ranges and one.days >= age), limits.PLANS["enterprise"])
+    fits = next(
+        (one for one in limits.PLANS.values() if one.ranges and one.days >= age),
+        limits.PLANS["enterprise"],
+    )
     try:
-        days = markets.sessions(markets.market_of(symbol), first.date(), min(stop, datetime.now(UTC)).date())
+        days = markets.sessions(
+            markets.market_of(symbol), first.date(), min(stop, datetime.now(UTC)).date()
+        )
         calls = -(-sum(len(markets.bar_opens(day, interval)) for day in days) // PAGE)
     except QuantError:  # an ambiguous symbol
         calls = 1 + (stop - first) // timedelta(seconds=PAGE * (INTERVALS[interval] or 28 * 86400))
@@ -760,7 +887,10 @@ def _each(symbols: Iterable[str], work: Callable[[str], R]) -> Result[R]:
 
 
 def _in_order(asked: list[str], data: dict[str, R], failed: dict[str, QuantError]) -> Result[R]:
-    return Result({name: data[name] for name in asked if name in data}, {n: failed[n] for n in asked if n in failed})
+    return Result(
+        {name: data[name] for name in asked if name in data},
+        {n: failed[n] for n in asked if n in failed},
+    )
 
 
 # Details: errors and retries
@@ -893,7 +1023,9 @@ def _frame(columns: Columns) -> pl.DataFrame:
     import polars as pl  # slow
 
     schema: dict[str, Any] = {"time": pl.Int64} | dict.fromkeys(COLUMNS[1:], pl.Float64)
-    return pl.DataFrame(columns, schema, orient="col").with_columns(pl.col("time").cast(pl.Datetime("ms", "UTC")))
+    return pl.DataFrame(columns, schema, orient="col").with_columns(
+        pl.col("time").cast(pl.Datetime("ms", "UTC"))
+    )
 
 
 def _bars_of(data: Any, symbol: str) -> list[Bar]:
@@ -902,7 +1034,9 @@ def _bars_of(data: Any, symbol: str) -> list[Bar]:
         return []
     klines = data.get("klines") if isinstance(data, dict) else None
     if not isinstance(klines, list):
-        raise errors.DecodeError(f"TickDB's answer for {symbol} has no bars in it: try again later.", symbol=symbol)
+        raise errors.DecodeError(
+            f"TickDB's answer for {symbol} has no bars in it: try again later.", symbol=symbol
+        )
     bars = {bar["time"]: bar for bar in (_bar_of(kline, symbol) for kline in klines)}
     return [bars[key] for key in sorted(bars)]
 
@@ -918,12 +1052,15 @@ def _bar_of(kline: Any, symbol: str) -> Bar:
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         pass
     if not good:
-        raise _damaged(f"the bar of {symbol} at {when} (a number is missing, or high is below low)", symbol)
+        raise _damaged(
+            f"the bar of {symbol} at {when} (a number is missing, or high is below low)", symbol
+        )
     return bar
 
 
 def _plain(record: dict[str, Any], *needed: str) -> dict[str, Any]:
-    """Return a record with its numbers as floats: text is read, what is no number is None, seconds are milliseconds.
+    """Return a record with its numbers as floats: text is read, what is no number is None, seconds
+    are milliseconds.
 
     Raises:
         ValueError: a number that is needed is missing.
@@ -967,7 +1104,9 @@ def _shaped(what: str) -> Iterator[None]:
 
 
 def _damaged(what: str, symbol: str) -> errors.DecodeError:
-    told = f"TickDB's answer for {symbol} is damaged in {what}: report it to TickDB, or leave it out."
+    told = (
+        f"TickDB's answer for {symbol} is damaged in {what}: report it to TickDB, or leave it out."
+    )
     return errors.DecodeError(told, symbol=symbol)
 
 
@@ -977,20 +1116,26 @@ def _moment(value: date | datetime | str, name: str, whole_day: bool = False) ->
         try:
             value = date.fromisoformat(value) if len(value) <= 10 else datetime.fromisoformat(value)
         except ValueError:
-            raise errors.BadRequestError(f"The {name} {value!r} is no date: write it as 2024-12-31.") from None
+            raise errors.BadRequestError(
+                f"The {name} {value!r} is no date: write it as 2024-12-31."
+            ) from None
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise errors.BadRequestError(
                 f"The {name} {value} has no time zone: add tzinfo=datetime.UTC, or pass a date for whole UTC days."
             )
         return value.astimezone(UTC)
-    return datetime(value.year, value.month, value.day, tzinfo=UTC) + (DAY if whole_day else 0 * DAY)
+    return datetime(value.year, value.month, value.day, tzinfo=UTC) + (
+        DAY if whole_day else 0 * DAY
+    )
 
 
 def _checked(symbol: str) -> str:
     """Return a symbol that is one symbol: a comma would ask for two."""
     if not symbol or not symbol.isprintable() or any(mark in symbol for mark in ", "):
         raise errors.BadRequestError(
-            f"{symbol!r} is not one symbol: spell it as in AAPL.US, 700.HK, BTCUSDT.", symbol=symbol, code="2005"
+            f"{symbol!r} is not one symbol: spell it as in AAPL.US, 700.HK, BTCUSDT.",
+            symbol=symbol,
+            code="2005",
         )
     return symbol

@@ -1,7 +1,9 @@
-"""What can go wrong with market data: one class per action a caller can take, and every TickDB code in one table.
+"""What can go wrong with market data: one class per action a caller can take, and every TickDB
+code in one table.
 
-The vendor speaks two dialects. A code may be an integer, a number in a string, a word, or stand only inside the
-message as `[1001] ...`; an error may ride on any HTTP status, 200 included. `error_of` reads them all.
+The vendor speaks two dialects. A code may be an integer, a number in a string, a word, or stand
+only inside the message as `[1001] ...`; an error may ride on any HTTP status, 200 included.
+`error_of` reads them all.
 """
 
 from __future__ import annotations
@@ -108,11 +110,21 @@ _SPELL = "spell it with its market, as in AAPL.US, 700.HK, 600519.SH, BTCUSDT or
 
 _AUTH = Rule(AuthError, False, f"TickDB refuses this API key as invalid or expired: {_KEY}")
 _DENIED = Rule(PlanError, False, f"This API key has no permission for {{endpoint}}: {_PLAN}")
-_ARGUMENT = Rule(BadRequestError, False, "TickDB refuses the request to {endpoint} ({message}): correct the arguments.")
-_RATE = Rule(RateLimitError, True, "TickDB's rate limit is reached: wait a minute, or send fewer requests.")
-_FUNDAMENTALS = Rule(PlanError, False, f"The plan of this API key does not include this fundamental data: {_PLAN}")
+_ARGUMENT = Rule(
+    BadRequestError,
+    False,
+    "TickDB refuses the request to {endpoint} ({message}): correct the arguments.",
+)
+_RATE = Rule(
+    RateLimitError, True, "TickDB's rate limit is reached: wait a minute, or send fewer requests."
+)
+_FUNDAMENTALS = Rule(
+    PlanError, False, f"The plan of this API key does not include this fundamental data: {_PLAN}"
+)
 _NO_FUNDAMENTALS = Rule(
-    SymbolNotFoundError, False, "TickDB has no fundamental data for the symbol {symbol}: check its spelling."
+    SymbolNotFoundError,
+    False,
+    "TickDB has no fundamental data for the symbol {symbol}: check its spelling.",
 )
 _SERVER = Rule(ServerError, True, f"TickDB has a fault of its own ({{message}}): {_LATER}")
 _AWAY = Rule(ServerError, True, f"TickDB has no data for {{endpoint}} at the moment: {_LATER}")
@@ -120,46 +132,107 @@ _AWAY = Rule(ServerError, True, f"TickDB has no data for {{endpoint}} at the mom
 CODES: dict[str, Rule] = {
     "1001": _AUTH,
     "1002": Rule(AuthError, False, f"TickDB got no API key: {_KEY}"),
-    "1003": Rule(AuthError, False, "This API key may not be used from this address: allow it in the TickDB dashboard."),
+    "1003": Rule(
+        AuthError,
+        False,
+        "This API key may not be used from this address: allow it in the TickDB dashboard.",
+    ),
     "1004": _DENIED,
-    "1005": Rule(AuthError, False, "This API key has expired: make a new one in the TickDB dashboard."),
+    "1005": Rule(
+        AuthError, False, "This API key has expired: make a new one in the TickDB dashboard."
+    ),
     "UNAUTHORIZED": _AUTH,
     "INVALID_TOKEN": _AUTH,
     "PERMISSION_DENIED": _DENIED,
     "2001": _ARGUMENT,
-    "2002": Rule(SymbolNotFoundError, False, f"TickDB does not know the symbol {{symbol}}: {_SPELL}"),
-    "2003": Rule(BadRequestError, False, "TickDB refuses the time range ({message}): give a start before the end."),
-    "2004": Rule(BadRequestError, False, "The request to {endpoint} asks for too much at once: ask for fewer items."),
+    "2002": Rule(
+        SymbolNotFoundError, False, f"TickDB does not know the symbol {{symbol}}: {_SPELL}"
+    ),
+    "2003": Rule(
+        BadRequestError,
+        False,
+        "TickDB refuses the time range ({message}): give a start before the end.",
+    ),
+    "2004": Rule(
+        BadRequestError,
+        False,
+        "The request to {endpoint} asks for too much at once: ask for fewer items.",
+    ),
     "2005": Rule(BadRequestError, False, f"TickDB cannot read the symbol {{symbol}}: {_SPELL}"),
-    "2006": Rule(BadRequestError, False, "The type does not fit the symbol {symbol}: leave `type` out, or correct it."),
-    "2008": Rule(BadRequestError, False, "TickDB answers {endpoint} only compressed: send Accept-Encoding: gzip."),
+    "2006": Rule(
+        BadRequestError,
+        False,
+        "The type does not fit the symbol {symbol}: leave `type` out, or correct it.",
+    ),
+    "2008": Rule(
+        BadRequestError,
+        False,
+        "TickDB answers {endpoint} only compressed: send Accept-Encoding: gzip.",
+    ),
     "AMBIGUOUS_SYMBOL": Rule(
-        AmbiguousSymbolError, False, "The symbol {symbol} is ambiguous ({types}): add its market, or pass `type`."
+        AmbiguousSymbolError,
+        False,
+        "The symbol {symbol} is ambiguous ({types}): add its market, or pass `type`.",
     ),
     "3001": _RATE,
     "3002": Rule(QuotaExhaustedError, False, f"The quota of this API key is used up: {_PLAN}"),
-    "3003": Rule(ConnectionLimitError, True, "Too many streaming connections use this API key: close one of them."),
-    "3004": Rule(SubscriptionLimitError, False, "Too many streaming subscriptions use this API key: drop symbols."),
-    "3005": Rule(RateLimitError, True, "The symbol {symbol} is asked for too often: wait a moment, or ask less."),
-    "3006": Rule(PlanError, False, f"The plan of this API key does not include the symbol {{symbol}}: {_PLAN}"),
-    "3007": Rule(PlanError, False, "The plan of this API key has no history that old: ask for a later start."),
-    "3008": Rule(PlanError, False, "The plan of this API key has no time ranges: use fetch_klines, or change it."),
-    "3009": Rule(PlanError, False, f"The plan of this API key does not include {{endpoint}}: {_PLAN}"),
+    "3003": Rule(
+        ConnectionLimitError,
+        True,
+        "Too many streaming connections use this API key: close one of them.",
+    ),
+    "3004": Rule(
+        SubscriptionLimitError,
+        False,
+        "Too many streaming subscriptions use this API key: drop symbols.",
+    ),
+    "3005": Rule(
+        RateLimitError,
+        True,
+        "The symbol {symbol} is asked for too often: wait a moment, or ask less.",
+    ),
+    "3006": Rule(
+        PlanError,
+        False,
+        f"The plan of this API key does not include the symbol {{symbol}}: {_PLAN}",
+    ),
+    "3007": Rule(
+        PlanError, False, "The plan of this API key has no history that old: ask for a later start."
+    ),
+    "3008": Rule(
+        PlanError,
+        False,
+        "The plan of this API key has no time ranges: use fetch_klines, or change it.",
+    ),
+    "3009": Rule(
+        PlanError, False, f"The plan of this API key does not include {{endpoint}}: {_PLAN}"
+    ),
     **dict.fromkeys(("3010", "3011", "3012"), _FUNDAMENTALS),
     **dict.fromkeys(("4001", "4002", "4003", "4004"), _ARGUMENT),
-    "4005": Rule(PlanError, False, f"The plan of this API key does not include this streaming channel: {_PLAN}"),
+    "4005": Rule(
+        PlanError,
+        False,
+        f"The plan of this API key does not include this streaming channel: {_PLAN}",
+    ),
     "5000": _SERVER,
     **dict.fromkeys(("5001", "5002", "5003", "5004", "5005"), _AWAY),
-    "5006": Rule(ServerError, False, "TickDB has no adjusted bars for the symbol {symbol}: ask for unadjusted ones."),
+    "5006": Rule(
+        ServerError,
+        False,
+        "TickDB has no adjusted bars for the symbol {symbol}: ask for unadjusted ones.",
+    ),
     "40001": _ARGUMENT,
     "40101": _AUTH,
     **dict.fromkeys(("40404", "40405"), _NO_FUNDAMENTALS),
     "50001": _SERVER,
-    # HTTP statuses, for answers that carry no code of TickDB's own; some carry the status as their code.
+    # HTTP statuses, for answers that carry no code of TickDB's own; some carry the status as their
+    # code.
     "400": _ARGUMENT,
     "401": _AUTH,
     "403": _DENIED,
-    "404": Rule(BadRequestError, False, "There is nothing at {endpoint}: check TICKDB_BASE_URL in .env."),
+    "404": Rule(
+        BadRequestError, False, "There is nothing at {endpoint}: check TICKDB_BASE_URL in .env."
+    ),
     "406": _ARGUMENT,
     "408": _AWAY,
     "422": _ARGUMENT,
@@ -168,7 +241,11 @@ CODES: dict[str, Rule] = {
 # What is wrong with one symbol of many, so that the others may be asked for without it.
 OF_ONE_SYMBOL = frozenset({"2002", "2004", "2005", "2006", "3006", "AMBIGUOUS_SYMBOL"})
 _WORDS = frozenset(code for code in CODES if not code.isdecimal())
-_UNKNOWN = Rule(TickDBError, False, "TickDB answers {endpoint} with an error ({message}): see its documentation.")
+_UNKNOWN = Rule(
+    TickDBError,
+    False,
+    "TickDB answers {endpoint} with an error ({message}): see its documentation.",
+)
 
 
 def code_of(body: object) -> str | None:
@@ -194,7 +271,12 @@ def code_of(body: object) -> str | None:
 
 
 def error_of(
-    status: int, body: object, *, endpoint: str = "TickDB", symbol: str | None = None, retry_after: float | None = None
+    status: int,
+    body: object,
+    *,
+    endpoint: str = "TickDB",
+    symbol: str | None = None,
+    retry_after: float | None = None,
 ) -> TickDBError | None:
     """Return the error that an answer means, or None if it is a success.
 
@@ -215,10 +297,16 @@ def error_of(
     data = fields.get("data")
     types = data.get("available_types") if isinstance(data, dict) else None
     types = tuple(str(kind) for kind in types) if isinstance(types, list) else ()
-    said = redact(" ".join(str(fields.get("message") or fields.get("error") or "no reason given").split()))
-    message = f"HTTP {status}, code {code}: {said[:160]}" if code else f"HTTP {status}: {said[:160]}"
+    said = redact(
+        " ".join(str(fields.get("message") or fields.get("error") or "no reason given").split())
+    )
+    message = (
+        f"HTTP {status}, code {code}: {said[:160]}" if code else f"HTTP {status}: {said[:160]}"
+    )
     name = repr(symbol) if symbol else "of this request"
-    sentence = rule.sentence.format(endpoint=endpoint, symbol=name, message=message, types=", ".join(types))
+    sentence = rule.sentence.format(
+        endpoint=endpoint, symbol=name, message=message, types=", ".join(types)
+    )
     return rule.error(
         sentence,
         code=code,

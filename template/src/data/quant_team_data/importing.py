@@ -1,6 +1,7 @@
 """Bars of other vendors: a CSV or Parquet file, checked, into the same cache as everything else.
 
-They get the source `import:<vendor>`, a series of their own, so they never mix with bars from elsewhere.
+They get the source `import:<vendor>`, a series of their own, so they never mix with bars from
+elsewhere.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ class ImportFileError(QuantError):
     """A file cannot be imported; nothing was stored."""
 
 
-def import_file(path: Path, symbol: str, interval: str, source: str, tz: str | None = None) -> tuple[Series, int]:
+def import_file(
+    path: Path, symbol: str, interval: str, source: str, tz: str | None = None
+) -> tuple[Series, int]:
     """Store the bars of a file and return their series and how many they are.
 
-    Columns are found by their names, in upper or lower case: one of time, timestamp, datetime, date; open, high, low,
-    close, volume (or o, h, l, c, v). Times are bar opens: ISO text, dates (00:00 UTC, as daily bars have it), or
-    seconds, milli-, micro- or nanoseconds since 1970. Rows may be in any order.
+    Columns are found by their names, in upper or lower case: one of time, timestamp, datetime,
+    date; open, high, low, close, volume (or o, h, l, c, v). Times are bar opens: ISO text, dates
+    (00:00 UTC, as daily bars have it), or seconds, milli-, micro- or nanoseconds since 1970. Rows
+    may be in any order.
 
     Args:
         path: a file that ends in .csv or .parquet.
@@ -43,17 +47,22 @@ def import_file(path: Path, symbol: str, interval: str, source: str, tz: str | N
         tz: IANA name of the zone of times that name none, such as "America/New_York".
 
     Raises:
-        ImportFileError: the file cannot be read, or what is in it are no bars; the sentence names the first fault.
+        ImportFileError: the file cannot be read, or what is in it are no bars; the sentence names
+            the first fault.
         QuantError: symbol or interval are none.
     """
     vendor = source.removeprefix(PREFIX)
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", vendor):
-        raise ImportFileError(f"The source {source!r} is no name: use lower-case letters, digits, - and _.")
+        raise ImportFileError(
+            f"The source {source!r} is no name: use lower-case letters, digits, - and _."
+        )
     series = Series.of(PREFIX + vendor, symbol, check_interval(interval))
     try:
         zone = zoneinfo.ZoneInfo(tz) if tz else None
     except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
-        raise ImportFileError(f"There is no time zone {tz!r}: name it as in --tz America/New_York.") from None
+        raise ImportFileError(
+            f"There is no time zone {tz!r}: name it as in --tz America/New_York."
+        ) from None
     try:
         content = path.read_bytes()
         parquet = path.suffix.lower() == ".parquet"
@@ -61,7 +70,9 @@ def import_file(path: Path, symbol: str, interval: str, source: str, tz: str | N
         bars = _bars(table, zone)
         _check(bars, INTERVALS[interval] or 28 * 86400)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        raise ImportFileError(f"{path} cannot be read as CSV or Parquet: check the path and the file.") from None
+        raise ImportFileError(
+            f"{path} cannot be read as CSV or Parquet: check the path and the file."
+        ) from None
     except ValueError as error:
         raise ImportFileError(f"{path} has {error}.") from None
     cache.put(series, bars.sort("time"))
@@ -73,9 +84,15 @@ def _bars(table: pl.DataFrame, zone: zoneinfo.ZoneInfo | None) -> pl.DataFrame:
     found = [(NAMES.get(column.name.strip().lower()), column) for column in table]
     columns = {name: column for name, column in found if name}
     if missing := [name for name in SCHEMA if name not in columns]:
-        raise ValueError(f"no column {', '.join(missing)}: its columns are {', '.join(table.columns)}")
+        raise ValueError(
+            f"no column {', '.join(missing)}: its columns are {', '.join(table.columns)}"
+        )
     if len([name for name, _ in found if name]) > len(columns) or table.is_empty():
-        raise ValueError("no rows: there is nothing to import" if table.is_empty() else "two columns of one meaning")
+        raise ValueError(
+            "no rows: there is nothing to import"
+            if table.is_empty()
+            else "two columns of one meaning"
+        )
     times, naive = [], set()
     for row, value in enumerate(columns["time"].to_list(), 1):
         try:
@@ -86,7 +103,10 @@ def _bars(table: pl.DataFrame, zone: zoneinfo.ZoneInfo | None) -> pl.DataFrame:
         naive.add(local)
     if len(naive) > 1:
         raise ValueError("times with and without a zone: write all of them the same way")
-    values = [columns[name].cast(pl.Float64, strict=False).fill_null(float("nan")).alias(name) for name in VALUES]
+    values = [
+        columns[name].cast(pl.Float64, strict=False).fill_null(float("nan")).alias(name)
+        for name in VALUES
+    ]
     return pl.DataFrame([pl.Series("time", times).cast(SCHEMA["time"]), *values])
 
 
@@ -101,14 +121,19 @@ def _open(value: Any, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"an unreadable time {text[:40]!r}: write it as 2024-01-31 14:30") from None
+        raise ValueError(
+            f"an unreadable time {text[:40]!r}: write it as 2024-01-31 14:30"
+        ) from None
     if len(text) <= 10:
         return moment.replace(tzinfo=UTC), False
     if moment.tzinfo:
         return moment, False
     if zone is None:
         raise ValueError("a time without a zone: say which, as in --tz America/New_York")
-    if moment.replace(tzinfo=zone, fold=0).utcoffset() != moment.replace(tzinfo=zone, fold=1).utcoffset():
+    if (
+        moment.replace(tzinfo=zone, fold=0).utcoffset()
+        != moment.replace(tzinfo=zone, fold=1).utcoffset()
+    ):
         raise ValueError(f"the time {text}, which {zone} has twice or never: write times in UTC")
     return moment.replace(tzinfo=zone), True
 
@@ -116,7 +141,9 @@ def _open(value: Any, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
 def _check(bars: pl.DataFrame, step: int) -> None:
     """Raise a ValueError that says what the rows have if they cannot be bars of this length in seconds."""
     faults = {
-        "a number that is missing or none": ~pl.all_horizontal(pl.col(name).is_finite() for name in VALUES),
+        "a number that is missing or none": ~pl.all_horizontal(
+            pl.col(name).is_finite() for name in VALUES
+        ),
         "a high below its low": pl.col("high") < pl.col("low"),
         "a volume below zero": pl.col("volume") < 0,
         "a time that another row has, too,": pl.col("time").is_duplicated(),
@@ -124,9 +151,14 @@ def _check(bars: pl.DataFrame, step: int) -> None:
     }
     for fault, rule in faults.items():
         if wrong := bars.select(rule.arg_true()).to_series().to_list():
-            raise ValueError(f"{fault} in row {wrong[0] + 1} ({bars['time'][wrong[0]]:%Y-%m-%d %H:%M} UTC)")
-    apart = [later - earlier for earlier, later in itertools.pairwise(sorted(bars["time"].to_list()))]
+            raise ValueError(
+                f"{fault} in row {wrong[0] + 1} ({bars['time'][wrong[0]]:%Y-%m-%d %H:%M} UTC)"
+            )
+    apart = [
+        later - earlier for earlier, later in itertools.pairwise(sorted(bars["time"].to_list()))
+    ]
     nearest = min(apart, default=timedelta(seconds=step)).total_seconds() / step
-    # After a lunch break the next bar opens early; only where there are few, may all of them lie far apart.
+    # After a lunch break the next bar opens early; only where there are few, may all of them lie
+    # far apart.
     if nearest < 0.75 or (nearest > 1.5 and len(bars) >= 10):
         raise ValueError(f"bars {min(apart)} apart: give the --interval that they have")

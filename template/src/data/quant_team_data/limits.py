@@ -1,8 +1,9 @@
 """What a plan gives, how fast its key may ask, and what a waiting person sees.
 
-TickDB counts requests per minute. `Limiter` keeps a key below its plan's rate with one sliding window for all threads
-and processes of this machine: rows in a small SQLite file of the user's cache folder, named by a digest of the key.
-A file beside it remembers the plan, so that key status is asked about once a day and only when it matters.
+TickDB counts requests per minute. `Limiter` keeps a key below its plan's rate with one sliding
+window for all threads and processes of this machine: rows in a small SQLite file of the user's
+cache folder, named by a digest of the key. A file beside it remembers the plan, so that key status
+is asked about once a day and only when it matters.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ PLANS |= {"basic": PLANS["starter"], "pro": PLANS["professional"]}  # the names 
 def plan_of(name: object, rate: object = None) -> Plan:
     """Return the plan of a name in any spelling, with another rate where the service says so; unknown means Free."""
     known = PLANS.get("".join(letter for letter in str(name).lower() if letter.isalpha()), FREE)
-    stated = rate if isinstance(rate, int) and not isinstance(rate, bool) and rate > 0 else known.rate
+    stated = (
+        rate if isinstance(rate, int) and not isinstance(rate, bool) and rate > 0 else known.rate
+    )
     return Plan(known.name, stated, known.days, known.ranges)
 
 
@@ -102,7 +105,10 @@ class Limiter:
                     continue
                 if wait > NOTICEABLE:
                     logger.warning(
-                        "%s plan, %d requests a minute: waiting %.0f s", self.plan.name, self.plan.rate, wait
+                        "%s plan, %d requests a minute: waiting %.0f s",
+                        self.plan.name,
+                        self.plan.rate,
+                        wait,
                     )
                 sleep(wait)
 
@@ -114,7 +120,9 @@ class Limiter:
         self._set_rate()
         part = self._note.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
         try:
-            part.write_text(json.dumps({"plan": plan.name, "rate": plan.rate, "asked": now()}), encoding="utf-8")
+            part.write_text(
+                json.dumps({"plan": plan.name, "rate": plan.rate, "asked": now()}), encoding="utf-8"
+            )
             part.replace(self._note)
         except OSError as error:
             logger.info("the plan is not remembered: %s", error)
@@ -143,7 +151,9 @@ def limiter(api_key: str, plan: str | None = None) -> Limiter:
 
 @cache
 def _limiter(api_key: str, plan: str | None, process: int) -> Limiter:
-    return Limiter(api_key, plan)  # one for each process: a fork must not use its parent's connection
+    return Limiter(
+        api_key, plan
+    )  # one for each process: a fork must not use its parent's connection
 
 
 def folder() -> Path:
@@ -154,7 +164,11 @@ def folder() -> Path:
 def _remembered(note: Path) -> Plan | None:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
-        return plan_of(found["plan"], found["rate"]) if 0 <= now() - found["asked"] < REMEMBERED else None
+        return (
+            plan_of(found["plan"], found["rate"])
+            if 0 <= now() - found["asked"] < REMEMBERED
+            else None
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -2,12 +2,14 @@
 
     source type symbol interval month first last count digest who when [reason]
 
-Fields are separated by one blank, lines are sorted, times are UTC. `first` and `last` are the opens of the first and
-last bar that the line vouches for, so a month that still runs is agreed on up to `last`. `reason` is why a revised
-month was accepted. The first `quant data lock` makes the file; its first line, a comment, names the fields.
+Fields are separated by one blank, lines are sorted, times are UTC. `first` and `last` are the
+opens of the first and last bar that the line vouches for, so a month that still runs is agreed on
+up to `last`. `reason` is why a revised month was accepted. The first `quant data lock` makes the
+file; its first line, a comment, names the fields.
 
-The digest is SHA-256 over canonical bytes: the column `time` as little-endian 64-bit integers (milliseconds since
-1970, UTC), then each of open, high, low, close and volume as little-endian 64-bit floats, in time order.
+The digest is SHA-256 over canonical bytes: the column `time` as little-endian 64-bit integers
+(milliseconds since 1970, UTC), then each of open, high, low, close and volume as little-endian
+64-bit floats, in time order.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ from quant_team_utils.paths import project_root
 FILE = "data.lock"
 HEADER = "# source type symbol interval month first last count digest who when [reason]"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
-ROW = re.compile(rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ sha256:[0-9a-f]{{64}} \S+ {TIME}( .+)?")
+ROW = re.compile(
+    rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ sha256:[0-9a-f]{{64}} \S+ {TIME}( .+)?"
+)
 
 
 class LockError(QuantError):
@@ -63,7 +67,9 @@ class Line(NamedTuple):
     @property
     def span(self) -> tuple[int, int]:
         """The first open in milliseconds UTC, and the first after the last."""
-        return milliseconds(datetime.fromisoformat(self.first)), milliseconds(datetime.fromisoformat(self.last)) + 1
+        return milliseconds(datetime.fromisoformat(self.first)), milliseconds(
+            datetime.fromisoformat(self.last)
+        ) + 1
 
     def state(self, stored: Stored) -> str:
         """Return "same" or "differs", or "absent" if the cache is not proven for all of it."""
@@ -94,18 +100,28 @@ def read() -> Lines:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError):
-        raise LockError(f"{FILE} is not readable text: restore it with `git checkout -- {FILE}`.") from None
+        raise LockError(
+            f"{FILE} is not readable text: restore it with `git checkout -- {FILE}`."
+        ) from None
     lines: Lines = {}
     for number, row in enumerate(rows, 1):
         if row.startswith("#") or not row.strip():
             continue
         if not ROW.fullmatch(row):
             merged = row.startswith(("<<<<<<<", "|||||||", "=======", ">>>>>>>"))
-            fix = "keep one line of each month" if merged else f"restore it with `git checkout -- {FILE}`"
-            raise LockError(f"{FILE} has {'conflict marks' if merged else 'no such fields'} at line {number}: {fix}.")
+            fix = (
+                "keep one line of each month"
+                if merged
+                else f"restore it with `git checkout -- {FILE}`"
+            )
+            raise LockError(
+                f"{FILE} has {'conflict marks' if merged else 'no such fields'} at line {number}: {fix}."
+            )
         line = Line(*row.split(" ", 11))
         if lines.setdefault((line.series, line.month), line)[:9] != line[:9]:
-            raise LockError(f"{FILE} says two things of {line.series} {line.month}: delete one, such as line {number}.")
+            raise LockError(
+                f"{FILE} says two things of {line.series} {line.month}: delete one, such as line {number}."
+            )
     return lines
 
 
@@ -115,8 +131,8 @@ def lock(wanted: Iterable[Series]) -> list[Line]:
     A month that is locked already is left as it is, or extended by bars that have come at its ends.
 
     Raises:
-        LockError: a locked month differs (`accept` replaces it), a month is there only in parts, or nobody is set
-            as the member who locks; nothing is written then.
+        LockError: a locked month differs (`accept` replaces it), a month is there only in parts,
+            or nobody is set as the member who locks; nothing is written then.
     """
     lines, new = read(), []
     for series in wanted:
@@ -132,14 +148,17 @@ def lock(wanted: Iterable[Series]) -> list[Line]:
 
 
 def accept(symbol: str, month: str, reason: str) -> list[Line]:
-    """Replace the lines of a revised month by what the cache holds now, and return them; the reason stands in them.
+    """Replace the lines of a revised month by what the cache holds now, and return them; the
+    reason stands in them.
 
     Raises:
         LockError: no line of that symbol and month differs, or the reason is empty.
     """
     lines, new = read(), []
     if not reason.split():
-        raise LockError(f'Say why, as in `quant data lock --accept {symbol} {month} --reason "a late split"`.')
+        raise LockError(
+            f'Say why, as in `quant data lock --accept {symbol} {month} --reason "a late split"`.'
+        )
     for line in lines.values():
         if (line.symbol, line.month) == (canonical(symbol), month):
             stored = cache.load(line.series)
@@ -147,7 +166,9 @@ def accept(symbol: str, month: str, reason: str) -> list[Line]:
             if bars is not None and line.state(stored) == "differs":
                 new.append(_line(line.series, month, stored, bars, " ".join(reason.split())))
     if not new:
-        raise LockError(f"No bars of {symbol} in {month} differ from {FILE}: `quant data verify` lists what does.")
+        raise LockError(
+            f"No bars of {symbol} in {month} differ from {FILE}: `quant data verify` lists what does."
+        )
     return _written(lines, new)
 
 
@@ -161,15 +182,17 @@ def verify() -> list[tuple[Line, str]]:
 def check(series: Series, bars: pl.DataFrame, lines: Lines) -> tuple[bool, list[Line]]:
     """Return whether every one of these bars is locked, and the lines from which they differ.
 
-    A line covers a month, the bars may be part of it: the rest comes from the cache. What cannot be compared for
-    want of bars is not locked.
+    A line covers a month, the bars may be part of it: the rest comes from the cache. What cannot
+    be compared for want of bars is not locked.
     """
     stored, first, last = cache.load(series), *(milliseconds(bars["time"][at]) for at in (0, -1))
     before, after = (cache.FOREVER[0], first), (last + 1, cache.FOREVER[1])
     parts = [cache.between(stored.bars, *before), bars, cache.between(stored.bars, *after)]
     known = Stored(pl.concat(parts), [*stored.proven, (first, last + 1)])
     concerned = [
-        line for line in lines.values() if line.series == series and line.span[0] <= last and first < line.span[1]
+        line
+        for line in lines.values()
+        if line.series == series and line.span[0] <= last and first < line.span[1]
     ]
     states = [(line, line.state(known)) for line in concerned]
     locked = sum(len(cache.between(bars, *line.span)) for line, state in states if state == "same")
@@ -178,7 +201,9 @@ def check(series: Series, bars: pl.DataFrame, lines: Lines) -> tuple[bool, list[
 
 def difference(lines: list[Line]) -> str:
     """Return the sentence that names the months that differ, and what to do."""
-    named = ", ".join(f"{line.series} {line.month}" for line in lines[:5]) + (", ..." if len(lines) > 5 else "")
+    named = ", ".join(f"{line.series} {line.month}" for line in lines[:5]) + (
+        ", ..." if len(lines) > 5 else ""
+    )
     fix = f'quant data lock --accept {lines[0].symbol} {lines[0].month} --reason "..."'
     return f"The bars differ from {FILE} in {named}: `quant data verify` lists all, `{fix}` agrees to a revision."
 
@@ -204,11 +229,15 @@ def _line(series: Series, month: str, stored: Stored, bars: pl.DataFrame, reason
     """Return the line for a month as the cache holds it now."""
     who = roster.me(project_root())
     if not who:
-        raise LockError("Nobody is set as the member who locks: run `quant setup --as HANDLE`, then this again.")
+        raise LockError(
+            "Nobody is set as the member who locks: run `quant setup --as HANDLE`, then this again."
+        )
     if stored.lacks(*(milliseconds(bars["time"][at]) for at in (0, -1))):
         end = calendar.monthrange(int(month[:4]), int(month[5:]))[1]
         fix = f"quant data fetch {series.symbol} --interval {series.interval} --start {month}-01 --end {month}-{end}"
-        raise LockError(f"The cache holds only parts of {series} in {month}: `{fix}` gets the rest.")
+        raise LockError(
+            f"The cache holds only parts of {series} in {month}: `{fix}` gets the rest."
+        )
     now = _text(datetime.now(UTC).replace(microsecond=0))
     return Line._make((*astuple(series), month, *_facts(bars), who, now, reason))
 

@@ -79,7 +79,8 @@ class Gap(NamedTuple):
         first: open of the first of them, UTC.
         last: open of the last of them.
         bars: how many.
-        days: whole trading days, or weeks or months for bars of such a length; 0 for bars within one day.
+        days: whole trading days, or weeks or months for bars of such a length; 0 for bars within
+            one day.
     """
 
     first: datetime
@@ -96,7 +97,8 @@ def check_interval(interval: str) -> str:
     """Return the interval, if TickDB has it.
 
     Raises:
-        BadRequestError: it has not; the sentence names the nearest one (1m is a minute, 1M a month).
+        BadRequestError: it has not; the sentence names the nearest one (1m is a minute, 1M a
+            month).
     """
     if interval in INTERVALS:
         return interval
@@ -105,7 +107,9 @@ def check_interval(interval: str) -> str:
         name, INTERVALS, n=1, cutoff=0.3
     )
     hint = f"did you mean {near[0]}? " if near else ""
-    raise BadRequestError(f"There is no interval {name!r}: {hint}TickDB has {', '.join(INTERVALS)}.")
+    raise BadRequestError(
+        f"There is no interval {name!r}: {hint}TickDB has {', '.join(INTERVALS)}."
+    )
 
 
 def bar_end(opened: datetime, interval: str) -> datetime:
@@ -121,13 +125,17 @@ def bar_end(opened: datetime, interval: str) -> datetime:
 def bar_opens(session: Session, interval: str) -> list[int]:
     """Return when the bars of a trading day open, in milliseconds UTC.
 
-    Intraday bars count from the opening and from the end of a lunch break, so the last one before a pause may be
-    shorter. A day, week or month carries 00:00 UTC of its first date.
+    Intraday bars count from the opening and from the end of a lunch break, so the last one before
+    a pause may be shorter. A day, week or month carries 00:00 UTC of its first date.
     """
     seconds = INTERVALS[interval]
     if seconds is not None and seconds < 86400:
         step = 1000 * seconds
-        return [at for begin, end in session.hours for at in range(milliseconds(begin), milliseconds(end), step)]
+        return [
+            at
+            for begin, end in session.hours
+            for at in range(milliseconds(begin), milliseconds(end), step)
+        ]
     day = session.day
     first = {"1d": day, "1w": day - day.weekday() * DAY, "1M": day.replace(day=1)}[interval]
     return [milliseconds(datetime(first.year, first.month, first.day, tzinfo=UTC))]
@@ -172,7 +180,8 @@ def canonical(symbol: str) -> str:
 
 @lru_cache(maxsize=1024)
 def market_of(symbol: str) -> Market:
-    """Return the market of a symbol in TickDB's spelling (AAPL.US, 700.HK, 600519.SH, BTCUSDT, BTC.BITSTAMP, EURUSD).
+    """Return the market of a symbol in TickDB's spelling (AAPL.US, 700.HK, 600519.SH, BTCUSDT,
+    BTC.BITSTAMP, EURUSD).
 
     Raises:
         AmbiguousSymbolError: six digits without an exchange, such as 000001.
@@ -187,7 +196,14 @@ def market_of(symbol: str) -> Market:
     base = venue[1] if venue else symbol
     if (coin := _CRYPTO.fullmatch(base)) or venue:
         quote = coin[2] if coin else "USD"
-        return Market("crypto", None, "UTC", "USD" if quote in {"USDT", "USDC"} else quote, 365, fractional=True)
+        return Market(
+            "crypto",
+            None,
+            "UTC",
+            "USD" if quote in {"USDT", "USDC"} else quote,
+            365,
+            fractional=True,
+        )
     if re.fullmatch(r"[0-9]{6}", symbol):
         raise AmbiguousSymbolError(
             f"The symbol {symbol!r} is ambiguous: add its exchange, as in {symbol}.SZ or {symbol}.SH.",
@@ -201,18 +217,23 @@ def market_of(symbol: str) -> Market:
 
 
 def sessions(market: Market, start: date, end: date) -> list[Session]:
-    """Return the trading days from `start` to `end`, both included, in order, with their real hours.
+    """Return the trading days from `start` to `end`, both included, in order, with their real
+    hours.
 
-    Half days are short, Hong Kong and China pause for lunch; a market without a calendar trades whole UTC days.
-    The calendars start in 2000.
+    Half days are short, Hong Kong and China pause for lunch; a market without a calendar trades
+    whole UTC days. The calendars start in 2000.
 
     Raises:
-        CalendarError: `end` has passed, but the installed `exchange_calendars` does not know that year yet.
+        CalendarError: `end` has passed, but the installed `exchange_calendars` does not know that
+            year yet.
     """
     if market.calendar is None:
         midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
         count = max((end - start).days + 1, 0)
-        return [Session(start + n * DAY, ((midnight + n * DAY, midnight + (n + 1) * DAY),)) for n in range(count)]
+        return [
+            Session(start + n * DAY, ((midnight + n * DAY, midnight + (n + 1) * DAY),))
+            for n in range(count)
+        ]
     last = known_until(market)
     if last < end <= datetime.now(UTC).date():
         raise CalendarError(
@@ -225,8 +246,8 @@ def sessions(market: Market, start: date, end: date) -> list[Session]:
 def gaps(market: Market, interval: str, opens: Iterable[int], low: int, high: int) -> list[Gap]:
     """Return what is missing among bars, against the market's calendar, in order.
 
-    Whole trading days in a row are one gap; so are bars in a row within a day that has others. Bars of a day or
-    longer may be stamped with UTC midnight or the exchange's.
+    Whole trading days in a row are one gap; so are bars in a row within a day that has others.
+    Bars of a day or longer may be stamped with UTC midnight or the exchange's.
 
     Args:
         market: whose calendar counts.
@@ -249,7 +270,9 @@ def gaps(market: Market, interval: str, opens: Iterable[int], low: int, high: in
             run = found.pop() if whole else Gap(_utc(due[0]), _utc(due[0]), 0, 0)
             found.append(Gap(run.first, _utc(due[-1]), run.bars + len(due), run.days + 1))
         else:
-            for missing, group in itertools.groupby(zip(lost, due, strict=True), key=operator.itemgetter(0)):
+            for missing, group in itertools.groupby(
+                zip(lost, due, strict=True), key=operator.itemgetter(0)
+            ):
                 at = [opened for _, opened in group]
                 found += [Gap(_utc(at[0]), _utc(at[-1]), len(at), 0)] if missing else []
         before, whole = due, all(lost)

@@ -10,11 +10,13 @@ from quant_team_features import FeatureError
 def momentum(lookback: int, skip: int = 0) -> pl.Expr:
     """Return the look-back return as an expression over bars in time order.
 
-    The value on a bar is known at that bar's close; the first `lookback + skip` bars have none (null).
+    The value on a bar is known at that bar's close; the first `lookback + skip` bars have none
+    (null).
 
     Args:
         lookback: bars over which the return is measured, at least 1.
-        skip: the latest bars that are left out, since short-term moves tend to revert; 0 leaves out none.
+        skip: the latest bars that are left out, since short-term moves tend to revert; 0 leaves
+            out none.
 
     Returns:
         An expression: a fraction, 0.1 for a rise of 10 percent.

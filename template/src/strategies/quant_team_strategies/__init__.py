@@ -4,9 +4,10 @@ A strategy is a module of this package. `momentum.py` is the one to copy; it hol
 
 - `SYMBOLS` and `INTERVAL`: what it trades unless told otherwise;
 - `DEFAULTS`: its parameters and their values, whose types are the parameters' types;
-- `target_weights(bars, parameters)`: for each symbol one weight per bar, as a fraction of the account's equity
-  (0.5 is half of it long, -0.5 half of it short, null is "as before"). A weight may use everything up to and
-  including its bar's close; the engine fills it later, never on that bar;
+- `target_weights(bars, parameters)`: for each symbol one weight per bar, as a fraction of the
+  account's equity (0.5 is half of it long, -0.5 half of it short, null is "as before"). A weight
+  may use everything up to and including its bar's close; the engine fills it later, never on that
+  bar;
 - `FAMILY` (optional): the folder of its results, the module's name unless given.
 
 A name that begins with an underscore is a helper and not a strategy.
@@ -49,7 +50,8 @@ class Strategy:
     def parameters(self, given: Mapping[str, Any] | None = None) -> dict[str, Parameter]:
         """Return all parameters: the defaults, with the given values in their place.
 
-        Text is converted to the type of the default, so that `name=value` from a command line works.
+        Text is converted to the type of the default, so that `name=value` from a command line
+        works.
 
         Raises:
             StrategyError: a name is unknown, or a value does not fit the type of the default.
@@ -66,14 +68,17 @@ class Strategy:
 
 def names() -> list[str]:
     """Return the names of all strategies, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    return sorted(
+        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
+    )
 
 
 def load(name: str) -> Strategy:
     """Import a strategy by its name.
 
     Raises:
-        StrategyError: there is none of that name (the text suggests the nearest), or its module is not complete.
+        StrategyError: there is none of that name (the text suggests the nearest), or its module is
+            not complete.
     """
     known = names()
     if name not in known:
@@ -81,9 +86,15 @@ def load(name: str) -> Strategy:
         hint = f"did you mean {near[0]}? " if near else ""
         raise StrategyError(f"There is no strategy {name!r}: {hint}Known: {', '.join(known)}.")
     module = importlib.import_module(f"{__name__}.{name}")
-    missing = [part for part in ("SYMBOLS", "INTERVAL", "DEFAULTS", "target_weights") if not hasattr(module, part)]
+    missing = [
+        part
+        for part in ("SYMBOLS", "INTERVAL", "DEFAULTS", "target_weights")
+        if not hasattr(module, part)
+    ]
     if missing:
-        raise StrategyError(f"The strategy {name} lacks {', '.join(missing)}: see momentum.py for what a strategy has.")
+        raise StrategyError(
+            f"The strategy {name} lacks {', '.join(missing)}: see momentum.py for what a strategy has."
+        )
     return Strategy(
         name=name,
         family=getattr(module, "FAMILY", name),
@@ -105,6 +116,8 @@ def _convert(name: str, value: Any, default: Parameter) -> Parameter:
     if kind is float and type(given) is int:
         given = float(given)
     if type(given) is not kind or (isinstance(given, float) and not math.isfinite(given)):
-        raise StrategyError(f"The parameter {name} takes {kind.__name__}, like {default!r}, and {value!r} is none.")
+        raise StrategyError(
+            f"The parameter {name} takes {kind.__name__}, like {default!r}, and {value!r} is none."
+        )
     converted: Parameter = given
     return converted

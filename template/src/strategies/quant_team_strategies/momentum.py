@@ -1,7 +1,8 @@
 """Time-series momentum: hold what has risen, leave what has fallen.
 
-Each symbol has an equal share of the account. It is held while its look-back return is above the threshold, and
-left (or sold short, with `short`) otherwise. Copy this file to start a strategy of your own.
+Each symbol has an equal share of the account. It is held while its look-back return is above the
+threshold, and left (or sold short, with `short`) otherwise. Copy this file to start a strategy of
+your own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ DEFAULTS: dict[str, int | float | str | bool] = {
 }
 
 
-def target_weights(bars: dict[str, pl.DataFrame], parameters: dict[str, Any]) -> dict[str, pl.Series]:
+def target_weights(
+    bars: dict[str, pl.DataFrame], parameters: dict[str, Any]
+) -> dict[str, pl.Series]:
     """Return a weight per bar for each symbol; a bar without a look-back behind it has weight 0."""
     share = 1 / len(bars)
     signal = momentum(parameters["lookback"], parameters["skip"])
@@ -35,4 +38,6 @@ def target_weights(bars: dict[str, pl.DataFrame], parameters: dict[str, Any]) ->
         .then(fallen)
         .otherwise(0.0)
     )
-    return {symbol: frame.select(weight.alias("weight"))["weight"] for symbol, frame in bars.items()}
+    return {
+        symbol: frame.select(weight.alias("weight"))["weight"] for symbol, frame in bars.items()
+    }

@@ -1,7 +1,7 @@
 """The `quant` command: a short table of where each command lives, loaded only when it is called.
 
-Each concern owns its commands in its own room. Listing them imports none of them, so `quant --help` stays as
-quick as the command-line library itself.
+Each concern owns its commands in its own room. Listing them imports none of them, so `quant
+--help` stays as quick as the command-line library itself.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from quant_team_utils.errors import QuantError
 # name: (module:object, help line)
 COMMANDS = {
     "setup": ("quant_team_utils.setup:command", "Environment file, git, hooks, who I am."),
-    "doctor": ("quant_team_utils.doctor:command", "What is wrong here, and the line that fixes it."),
+    "doctor": (
+        "quant_team_utils.doctor:command",
+        "What is wrong here, and the line that fixes it.",
+    ),
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
     "data": ("quant_team_data.data_commands:data", "Market data: fetch, import, lock, verify."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
     "team": ("infrastructure.team:command", "The roster: list, edit."),
-    "template": ("infrastructure.template:command", "The template behind this repository: news, source."),
+    "template": (
+        "infrastructure.template:command",
+        "The template behind this repository: news, source.",
+    ),
 }
 
 
@@ -74,7 +80,8 @@ def quant(verbose: int) -> None:
 def main() -> None:
     """Run the command line: a `QuantError` becomes one line on standard error and an exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # A Windows console or a pipe may not take every character of a message: show it escaped instead of failing.
+        # A Windows console or a pipe may not take every character of a message: show it escaped
+        # instead of failing.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:

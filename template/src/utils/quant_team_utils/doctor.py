@@ -1,7 +1,7 @@
 """`quant doctor`: what is wrong here, and the line that fixes it.
 
-A check is a function of the project root that returns a `Check`. Each concern keeps its own in its own room; `CHECKS`
-names them in the order in which they are printed.
+A check is a function of the project root that returns a `Check`. Each concern keeps its own in its
+own room; `CHECKS` names them in the order in which they are printed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def hook_settings() -> dict[str, str]:
     """Return the git configuration of this clone: hooks, their Python, the notebook filter."""
     return {
         "core.hooksPath": "hooks",
-        # Hooks run in programs that know no virtual environment, so the interpreter is named in full.
+        # Hooks run in programs that know no virtual environment, so the interpreter is named in
+        # full.
         "quant.python": Path(sys.executable).as_posix(),
         "filter.quant-notebook.clean": "hooks/strip-notebook",
         "filter.quant-notebook.smudge": "cat",
@@ -74,7 +75,9 @@ def examine(root: Path) -> Iterator[Check]:
         except QuantError as error:
             yield Check(name, "fail", str(error))
         except ImportError as error:
-            yield Check(name, "fail", f"{error.name or error} is not installed in {sys.executable}", INSTALL)
+            yield Check(
+                name, "fail", f"{error.name or error} is not installed in {sys.executable}", INSTALL
+            )
 
 
 def report(root: Path) -> bool:
@@ -92,7 +95,12 @@ def check_python(root: Path) -> Check:
     """Python has an environment of its own."""
     version = ".".join(str(part) for part in sys.version_info[:3])
     if sys.prefix == sys.base_prefix and not os.environ.get("CONDA_PREFIX"):
-        return Check("python", "warn", f"{version} at {sys.executable}, no environment", "python -m venv .venv")
+        return Check(
+            "python",
+            "warn",
+            f"{version} at {sys.executable}, no environment",
+            "python -m venv .venv",
+        )
     return Check("python", "ok", f"{version} at {sys.executable}")
 
 
@@ -140,10 +148,24 @@ def check_env_file(root: Path) -> Check:
     settings.read_env_file(path)
     mode = path.stat().st_mode & 0o777
     if os.name == "posix" and mode & 0o077:
-        return Check(name, "fail", f"{path.name} has mode {mode:03o}: others can read it", f"chmod 600 {path.name}")
-    tracked = [line for line in git.run(root, "ls-files", ".env", ".env.*").splitlines() if line != ".env.example"]
+        return Check(
+            name,
+            "fail",
+            f"{path.name} has mode {mode:03o}: others can read it",
+            f"chmod 600 {path.name}",
+        )
+    tracked = [
+        line
+        for line in git.run(root, "ls-files", ".env", ".env.*").splitlines()
+        if line != ".env.example"
+    ]
     if tracked:
-        return Check(name, "fail", f"{tracked[0]} is in git", f"git rm --cached {tracked[0]}, then rotate its keys")
+        return Check(
+            name,
+            "fail",
+            f"{tracked[0]} is in git",
+            f"git rm --cached {tracked[0]}, then rotate its keys",
+        )
     return Check(name, "ok", f"{path.name}, mode {mode:03o}" if os.name == "posix" else path.name)
 
 
@@ -167,30 +189,53 @@ def check_hooks(root: Path) -> Check:
         value = git.config(root, key)
         if key == "quant.python":
             if value is None or shutil.which(value) is None:
-                return Check(name, "fail", f"the hooks' interpreter {value or '(unset)'} does not exist", SETUP)
+                return Check(
+                    name,
+                    "fail",
+                    f"the hooks' interpreter {value or '(unset)'} does not exist",
+                    SETUP,
+                )
         elif value != wanted:
-            return Check(name, "fail", f"git config {key} is {value or 'unset'}, not {wanted}", SETUP)
+            return Check(
+                name, "fail", f"git config {key} is {value or 'unset'}, not {wanted}", SETUP
+            )
     recorded = git.run(root, "ls-files", "--stage", "--", *PROGRAMS).splitlines()
     plain = [line.split("\t")[1] for line in recorded if not line.startswith("100755")]
     if plain or len(recorded) < len(PROGRAMS):
         missing = plain or ["hooks/"]
         return Check(
-            name, "fail", f"{missing[0]} is not recorded as executable", f"git update-index --chmod=+x {missing[0]}"
+            name,
+            "fail",
+            f"{missing[0]} is not recorded as executable",
+            f"git update-index --chmod=+x {missing[0]}",
         )
-    # Another tool that takes the hooks over changes ours, moves them aside, or commits its own in their place.
-    changed = git.run(root, "diff", "--name-only", "HEAD", "--", "hooks", ":!hooks/handles").splitlines()
+    # Another tool that takes the hooks over changes ours, moves them aside, or commits its own in
+    # their place.
+    changed = git.run(
+        root, "diff", "--name-only", "HEAD", "--", "hooks", ":!hooks/handles"
+    ).splitlines()
     changed += [path.relative_to(root).as_posix() for path in root.glob("hooks/*.legacy")]
-    changed += [hook for hook in OURS if (root / hook).is_file() and OURS[hook] not in (root / hook).read_text("utf-8")]
+    changed += [
+        hook
+        for hook in OURS
+        if (root / hook).is_file() and OURS[hook] not in (root / hook).read_text("utf-8")
+    ]
     if changed:
         mend = "git checkout HEAD -- hooks && rm -f hooks/*.legacy"
-        return Check(name, "fail", f"{changed[0]}: another tool has put its own hook in place of ours", mend)
+        return Check(
+            name, "fail", f"{changed[0]}: another tool has put its own hook in place of ours", mend
+        )
     return Check(name, "ok", "commit-msg, pre-commit, pre-push and the notebook filter")
 
 
 def check_ignored(root: Path) -> Check:
     """Secrets and market data are ignored; the code of the data room is not."""
     name = "ignored files"
-    for path, wanted in ((".env", True), ("data/bars.parquet", True), ("src/data/quant_team_data/new.py", False)):
+    for path, wanted in (
+        (".env", True),
+        ("data/bars.parquet", True),
+        ("src/data/quant_team_data/new.py", False),
+    ):
         try:
             git.run(root, "check-ignore", "--quiet", path)
             ignored = True

@@ -23,12 +23,19 @@ def run(root: Path, *arguments: str) -> str:
     """
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=root, capture_output=True, encoding="utf-8", errors="replace", check=False
+            ["git", *arguments],
+            cwd=root,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
     except FileNotFoundError:
         raise GitError("Git is not on PATH: install git, then run this command again.") from None
     if done.returncode:
-        last = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        last = (
+            done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        ).splitlines()[-1]
         error = GitError(f"`git {' '.join(arguments)}` failed in {root}: {last}")
         error.output = done.stdout + done.stderr
         raise error
@@ -77,15 +84,26 @@ def branch(root: Path) -> str | None:
 
 
 def remote_refs(root: Path, address: str, pattern: str) -> list[str] | None:
-    """Return the references of a repository elsewhere that match a pattern, or None if it cannot be asked.
+    """Return the references of a repository elsewhere that match a pattern, or None if it cannot
+    be asked.
 
     Nobody is asked for a password, and a silent server is given up after ten seconds.
     """
     command = ["git", "ls-remote", "--quiet", address, pattern]
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    environment = {
+        **os.environ,
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
+    }
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, encoding="utf-8", timeout=10, check=False
+            command,
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -1,7 +1,7 @@
 """Logging that redacts: the one formatter through which every line of this project goes.
 
-A formatter, not a filter: it sees the finished line, with arguments and traceback, of every logger below the
-root, libraries included. `websockets`, for one, logs the whole URL with its key at DEBUG.
+A formatter, not a filter: it sees the finished line, with arguments and traceback, of every logger
+below the root, libraries included. `websockets`, for one, logs the whole URL with its key at DEBUG.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def project_root() -> Path:
     if named:
         root = Path(named).resolve()
         if not root.is_dir():
-            raise ProjectNotFoundError(f"QUANT_ROOT names {named}, which is not a folder: correct or unset it.")
+            raise ProjectNotFoundError(
+                f"QUANT_ROOT names {named}, which is not a folder: correct or unset it."
+            )
         return root
     for start in (Path.cwd(), Path(__file__).resolve().parent):
         for folder in (start, *start.parents):

@@ -1,7 +1,7 @@
 """The team: who is in it, and who of them sits at this machine.
 
-The roster is an answer of the template, rendered into `infrastructure/permissions.yaml`; this module reads it
-from there. `quant team edit` changes it.
+The roster is an answer of the template, rendered into `infrastructure/permissions.yaml`; this
+module reads it from there. `quant team edit` changes it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def load_permissions(root: Path) -> dict[str, Any]:
     """Return `infrastructure/permissions.yaml` as a dict.
 
     Raises:
-        RosterError: the file is missing, or is not a YAML mapping with `members` (conflict markers, for one).
+        RosterError: the file is missing, or is not a YAML mapping with `members` (conflict
+            markers, for one).
     """
     import yaml
 
@@ -47,7 +48,9 @@ def load_permissions(root: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RosterError(f"{PERMISSIONS} is missing: restore it with `git checkout -- {PERMISSIONS}`.") from None
+        raise RosterError(
+            f"{PERMISSIONS} is missing: restore it with `git checkout -- {PERMISSIONS}`."
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         document = None
     if not isinstance(document, dict) or not isinstance(document.get("members"), dict):
@@ -73,7 +76,8 @@ def find(root: Path, handle: str) -> Member:
     """Return an active member.
 
     Raises:
-        RosterError: there is nobody of that handle, or they have left; the text suggests the nearest handle.
+        RosterError: there is nobody of that handle, or they have left; the text suggests the
+            nearest handle.
     """
     for member in members(root):
         if member.handle == handle and not member.left:
@@ -83,7 +87,9 @@ def find(root: Path, handle: str) -> Member:
     handles = [member.handle for member in active(root)]
     near = difflib.get_close_matches(handle, handles, n=1)
     hint = f"did you mean {near[0]}?" if near else f"the team is {', '.join(handles)}."
-    raise RosterError(f"Nobody in the roster has the handle {handle!r}: {hint} `quant team edit` adds members.")
+    raise RosterError(
+        f"Nobody in the roster has the handle {handle!r}: {hint} `quant team edit` adds members."
+    )
 
 
 def me(root: Path) -> str | None:

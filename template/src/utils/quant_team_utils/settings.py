@@ -70,7 +70,9 @@ def read_env_file(path: Path) -> dict[str, str]:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise EnvFileError(f"Cannot read {path} ({reason}): make it a text file that you own with mode 600.") from None
+        raise EnvFileError(
+            f"Cannot read {path} ({reason}): make it a text file that you own with mode 600."
+        ) from None
     from dotenv import dotenv_values
 
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
@@ -112,6 +114,8 @@ def secret_values() -> list[str]:
     try:
         found = [get(variable.name) for variable in VARIABLES.values() if variable.secret]
     except QuantError:
-        found = [os.environ.get(variable.name) for variable in VARIABLES.values() if variable.secret]
+        found = [
+            os.environ.get(variable.name) for variable in VARIABLES.values() if variable.secret
+        ]
     # An encryption key may be a ring of several, with commas between them.
     return [part for value in found if value for part in value.split(",") if part]

@@ -1,7 +1,7 @@
 """`quant setup`: the environment file, git, the hooks, who I am.
 
-On a fresh copy it also makes the repository: `main` with the first commit, and `develop`. On a clone it configures
-this clone and changes no file that git tracks. A second run changes nothing.
+On a fresh copy it also makes the repository: `main` with the first commit, and `develop`. On a
+clone it configures this clone and changes no file that git tracks. A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def choose_member(root: Path, handle: str | None, use_defaults: bool) -> roster.
     handles = ", ".join(member.handle for member in team)
     if not sys.stdin.isatty():
         raise SetupError(f"Who are you? Run `quant setup --as HANDLE` with one of: {handles}.")
-    answer: str = click.prompt(f"Who are you ({handles})?", default=team[0].handle if len(team) == 1 else None)
+    answer: str = click.prompt(
+        f"Who are you ({handles})?", default=team[0].handle if len(team) == 1 else None
+    )
     return roster.find(root, answer.strip())
 
 
@@ -89,7 +91,9 @@ def compile_access(root: Path) -> None:
 def identify(root: Path, member: roster.Member) -> None:
     """Store who sits here, and give git an author where it has none."""
     if configure(root, "quant.member", member.handle):
-        click.echo(f"  you are {member.handle} ({member.role}{', senior' if member.senior else ''})")
+        click.echo(
+            f"  you are {member.handle} ({member.role}{', senior' if member.senior else ''})"
+        )
     if git.config(root, "user.name") is None:
         configure(root, "user.name", member.name)
         click.echo(f"  git had no user name: set to {member.name!r} for this repository")
@@ -122,7 +126,9 @@ def first_commit(root: Path) -> None:
 
 def follow_develop(root: Path) -> None:
     """Give a clone its local `develop`, which tracks origin's; the work tree stays as it is."""
-    if git.has_ref(root, "refs/remotes/origin/develop") and not git.has_ref(root, "refs/heads/develop"):
+    if git.has_ref(root, "refs/remotes/origin/develop") and not git.has_ref(
+        root, "refs/heads/develop"
+    ):
         git.run(root, "branch", "--quiet", "--track", "develop", "origin/develop")
         click.echo("  local branch develop made; it tracks origin's")
 
@@ -153,7 +159,9 @@ def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
 
 @click.command()
 @click.option("--as", "handle", metavar="HANDLE", help="Who you are in the roster.")
-@click.option("--defaults", "use_defaults", is_flag=True, help="Ask nothing: you are the first member.")
+@click.option(
+    "--defaults", "use_defaults", is_flag=True, help="Ask nothing: you are the first member."
+)
 def command(handle: str | None, use_defaults: bool) -> None:
     """Set up the repository, or this clone of it; safe to run again."""
     root = project_root()
