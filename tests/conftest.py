@@ -167,7 +167,7 @@ class TeamEnvironment:
         """Return the variables that make this environment the active one, for one repository."""
         roots = [
             str(repository / "src" / name)
-            for name in ("data", "features", "strategies", "backtest", "utils")
+            for name in ("data", "features", "strategies", "backtest", "utils", "cli")
         ]
         return {
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",

@@ -86,7 +86,7 @@ def test_the_wheel_holds_every_package(
         folder,
     ]
     run(*install, cwd=tmp_path)
-    packages = ["data", "features", "strategies", "backtest", "utils"]
+    packages = ["data", "features", "strategies", "backtest", "utils", "cli"]
     code = (
         f"import load_env, infrastructure, {', '.join('quant_team_' + name for name in packages)}"
     )

@@ -25,7 +25,7 @@ from quant_team_utils.paths import MARKER, project_root
 from quant_team_utils.roster import PERMISSIONS, Member
 
 if TYPE_CHECKING:
-    from quant_team_utils.doctor import Check
+    from quant_team_cli.doctor import Check
 
 VERSION = 1
 ROLES = ("researcher", "infrastructure")
@@ -206,7 +206,7 @@ def compile(root: Path, check: bool = False) -> list[str]:
 
 def check_compiled(root: Path) -> Check:
     """Doctor: `permissions.yaml` can be trusted and the compiled files are current."""
-    from quant_team_utils.doctor import Check
+    from quant_team_cli.doctor import Check
 
     name = "access files"
     try:
@@ -229,7 +229,7 @@ def check_compiled(root: Path) -> Check:
 
 def check_roster(root: Path) -> Check:
     """Doctor: the recorded answers and `permissions.yaml` tell of the same team; neither was edited by hand."""
-    from quant_team_utils.doctor import Check
+    from quant_team_cli.doctor import Check
 
     name = "roster"
     way_back = f"{_RESTORE}, then quant team edit"

@@ -73,7 +73,7 @@ def save(root: Path, what: Document) -> None:
 
 def quant_access(*arguments: str) -> tuple[int, str]:
     """Run `quant access ...` in a process of its own and return the exit code and everything it printed."""
-    script = "import sys; from quant_team_utils.cli import main; sys.argv[0] = 'quant'; main()"
+    script = "import sys; from quant_team_cli.main import main; sys.argv[0] = 'quant'; main()"
     done = subprocess.run(
         [sys.executable, "-c", script, "access", *arguments],
         capture_output=True,

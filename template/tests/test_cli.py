@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import pytest
 
-from quant_team_utils.cli import COMMANDS, load
+from quant_team_cli.main import COMMANDS, load
 
 LISTED = "import sys; sys.argv = ['quant', '--help']; from quant_team_utils import cli\n"
 
 
 def quant(*arguments: str) -> subprocess.CompletedProcess[str]:
-    code = "from quant_team_utils.cli import main; main()"
+    code = "from quant_team_cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
     )

@@ -16,7 +16,7 @@ from quant_team_data.errors import AuthError, ConfigError, TickDBError, Transpor
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
-    from quant_team_utils.doctor import Check
+    from quant_team_cli.doctor import Check
 
 PROBE = "AAPL.US"
 NAME = "market data"
@@ -102,7 +102,7 @@ def sandbox(port: int) -> None:
 def check_service(root: Path) -> Check:
     """Ask the market-data service once, as `quant doctor` does: is it there, and does it take the key?"""
     from quant_team_data import data_client
-    from quant_team_utils.doctor import Check
+    from quant_team_cli.doctor import Check
 
     try:
         client, source = data_client.client(), data_client.source()

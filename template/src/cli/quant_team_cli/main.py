@@ -18,18 +18,18 @@ from quant_team_utils.errors import QuantError
 
 # name: (module:object, help line)
 COMMANDS = {
-    "setup": ("quant_team_utils.setup:command", "Environment file, git, hooks, who I am."),
+    "setup": ("quant_team_cli.setup:command", "Environment file, git, hooks, who I am."),
     "doctor": (
-        "quant_team_utils.doctor:command",
+        "quant_team_cli.doctor:command",
         "What is wrong here, and the line that fixes it.",
     ),
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
     "data": ("quant_team_data.data_commands:data", "Market data: fetch, import, lock, verify."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
-    "team": ("infrastructure.team:command", "The roster: list, edit."),
+    "team": ("quant_team_cli.team:command", "The roster: list, edit."),
     "template": (
-        "infrastructure.template:command",
+        "quant_team_cli.template:command",
         "The template behind this repository: news, source.",
     ),
 }

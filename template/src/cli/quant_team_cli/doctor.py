@@ -18,23 +18,23 @@ from typing import Literal, cast
 import click
 
 from quant_team_utils import git, roster, settings
-from quant_team_utils.cli import load
+from quant_team_cli.main import load
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
 CHECKS = {
-    "python": "quant_team_utils.doctor:check_python",
-    "packages": "quant_team_utils.doctor:check_packages",
-    "environment file": "quant_team_utils.doctor:check_env_file",
-    "settings": "quant_team_utils.doctor:check_settings",
+    "python": "quant_team_cli.doctor:check_python",
+    "packages": "quant_team_cli.doctor:check_packages",
+    "environment file": "quant_team_cli.doctor:check_env_file",
+    "settings": "quant_team_cli.doctor:check_settings",
     "market data": "quant_team_data.commands:check_service",
-    "git hooks": "quant_team_utils.doctor:check_hooks",
-    "ignored files": "quant_team_utils.doctor:check_ignored",
-    "identity": "quant_team_utils.doctor:check_identity",
+    "git hooks": "quant_team_cli.doctor:check_hooks",
+    "ignored files": "quant_team_cli.doctor:check_ignored",
+    "identity": "quant_team_cli.doctor:check_identity",
     "roster": "infrastructure.access:check_roster",
     "access files": "infrastructure.access:check_compiled",
-    "template": "infrastructure.template:check_template",
-    "last update": "infrastructure.template:check_leftovers",
+    "template": "quant_team_cli.template:check_template",
+    "last update": "quant_team_cli.template:check_leftovers",
 }
 # What git runs, and so must be recorded as executable.
 PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")

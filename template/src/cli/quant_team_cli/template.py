@@ -16,7 +16,7 @@ import yaml
 from packaging.version import InvalidVersion, Version
 
 from quant_team_utils import git
-from quant_team_utils.doctor import Check
+from quant_team_cli.doctor import Check
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER, project_root
 

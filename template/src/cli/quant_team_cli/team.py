@@ -18,11 +18,11 @@ from typing import Any
 import click
 import yaml
 
-from infrastructure.template import read_answers, recorded, require_reachable
+from quant_team_cli.template import read_answers, recorded, require_reachable
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
-from quant_team_utils.setup import add_notebook_folders, compile_access
+from quant_team_cli.setup import add_notebook_folders, compile_access
 
 COPIER_VERSION = (9, 19, 1)
 COPIER = "copier>=" + ".".join(map(str, COPIER_VERSION))

@@ -14,8 +14,9 @@ from typing import cast
 
 import click
 
-from quant_team_utils import doctor, git, roster
-from quant_team_utils.cli import COMMANDS, load
+from quant_team_cli import doctor
+from quant_team_utils import git, roster
+from quant_team_cli.main import COMMANDS, load
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 from quant_team_utils.settings import ENV_FILE

@@ -1,0 +1,1 @@
+"""The roof: the `quant` command, set-up, diagnosis, the roster and the template."""

@@ -1,0 +1,102 @@
+"""What a person sees on a terminal: tables, progress, colours, and the stamp of synthetic prices.
+
+Colour is used only where the stream is a terminal that has it, and never with `NO_COLOR`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+# How synthetic numbers are stamped wherever a person sees them.
+SYNTHETIC = "SYNTHETIC prices of the sandbox, not a market"
+NOTICEABLE = 2.0  # seconds: what takes longer shows its progress
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal that shows colours and is allowed to."""
+    import os
+
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def styled(text: str, stream: TextIO | None = None, **style: Any) -> str:
+    """Return text in a style of `click.style` (`fg="red"`, `bold=True`) where the stream shows it.
+
+    Args:
+        text: what to show.
+        stream: where it will be printed; default: standard output.
+        style: keywords of `click.style`.
+    """
+    if not has_colour(stream or sys.stdout):
+        return text
+    import click
+
+    return click.style(text, **style)
+
+
+def report_error(text: str) -> None:
+    """Print an error on standard error, redacted, behind the one prefix `quant: `."""
+    import click
+
+    from quant_team_utils.log import redact
+
+    prefix = styled("quant:", sys.stderr, fg="red", bold=True)
+    click.echo(f"{prefix} {redact(text)}", err=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as lines below a header, in columns two blanks apart; no rows, no text.
+
+    A row may be shorter than the header. An empty header is left out.
+    """
+    cells = [list(row) for row in rows]
+    if not cells:
+        return ""
+    if header:
+        cells.insert(0, list(header))
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*cells, fillvalue="")]
+    return "\n".join(_line(row, widths) for row in cells)
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+    return "  ".join(padded).rstrip()
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts what is done; a bar shows once it takes longer than two seconds.
+
+    Only on a terminal, on standard error, and for the main thread: one bar at a time.
+    """
+    began = time.monotonic()
+    done = 0
+    bar = None
+    is_main = threading.current_thread() is threading.main_thread()
+    visible = is_main and sys.stderr.isatty()
+
+    def advance(count: int) -> None:
+        nonlocal done, bar
+        done += count
+        if bar is None and visible and time.monotonic() - began > NOTICEABLE:
+            import click
+
+            bar = click.progressbar(length=total, label=label, file=sys.stderr)
+            count = done
+        if bar is not None:
+            bar.update(count)
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.render_finish()

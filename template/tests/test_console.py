@@ -1,0 +1,42 @@
+"""Tables, progress and colours as a terminal shows them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from quant_team_utils import console
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_has_columns_and_no_blanks_at_the_end() -> None:
+    """Short rows are allowed; no rows, no header."""
+    shown = console.table(("symbol", "bars"), [("AAPL.US", "1,258"), ("700.HK",)])
+    assert shown.splitlines() == ["symbol   bars", "AAPL.US  1,258", "700.HK"]
+    assert console.table(("symbol",), []) == ""
+    assert console.table((), [("a", "b")]) == "a  b"
+
+
+def test_colour_only_where_a_terminal_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colour in a pipe, on a dumb terminal, or with NO_COLOR."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert console.styled("x", Terminal(), fg="red") == "\x1b[31mx\x1b[0m"
+    assert console.styled("x", io.StringIO(), fg="red") == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert console.styled("x", Terminal(), fg="red") == "x"
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert console.styled("x", Terminal(), fg="red") == "x"
+
+
+def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """Counting prints nothing where nobody watches."""
+    with console.progress("bars", 10) as advance:
+        advance(10)
+    assert capsys.readouterr() == ("", "")
