@@ -250,7 +250,7 @@ def cache() -> bool:
         raise AssertionError("a warm cache makes no request")
 
     def ours() -> None:
-        assert sum(len(cache.read_through(one, start, stop, refuse)) for one in series) == 1_000_000
+        assert sum(len(cache.read_through(one, start, stop, refuse).bars) for one in series) == 1_000_000
 
     def bare() -> None:
         assert sum(len(pl.read_parquet(path)) for path in files) == 1_000_000

@@ -78,7 +78,7 @@ def vendor() -> Vendor:
 
 
 def get(vendor: Vendor, first: datetime, stop: datetime, *, refresh: bool = False) -> pl.DataFrame:
-    return read_through(SERIES, first, stop, vendor, refresh=refresh, now=vendor.now)
+    return read_through(SERIES, first, stop, vendor, refresh=refresh, now=vendor.now).bars
 
 
 def test_a_second_read_asks_nobody(vendor: Vendor) -> None:
@@ -128,7 +128,7 @@ def test_a_forming_bar_from_a_careless_source_is_left_out() -> None:
     eager, now = Vendor(NOW + HOUR), NOW
     bars = read_through(
         SERIES, day(10), day(20), lambda first, stop: eager(first, day(20)), now=now
-    )
+    ).bars
     assert len(bars) == 1
 
 
@@ -145,7 +145,7 @@ def test_a_month_that_runs_is_left_out() -> None:
             len(
                 read_through(
                     series, first, stop, lambda *_: months, now=now + timedelta(days=later)
-                )
+                ).bars
             )
             == count
         )
@@ -196,7 +196,7 @@ def test_refresh_asks_again_and_finds_old_revisions(
 def test_offline_answers_or_says_what_is_missing(vendor: Vendor) -> None:
     """Offline nobody is asked; the sentence names series, range and the command that gets it."""
     get(vendor, day(1), day(3))
-    assert len(read_through(SERIES, day(1), day(3), vendor, offline=True, now=NOW)) == 14
+    assert len(read_through(SERIES, day(1), day(3), vendor, offline=True, now=NOW).bars) == 14
     with pytest.raises(
         CacheError,
         match=r"no AAPL\.US 1h .* 2024-07-03T00:00Z to 2024-07-05T00:00Z.*--start 2024-07-03 --end 2024-07-04",
@@ -262,7 +262,7 @@ def test_any_order_of_ranges_gives_what_one_fetch_would(
 
         found = read_through(
             SERIES, at(start), at(start + length), fetch, refresh=refresh, now=at(clock)
-        )
+        ).bars
         assert found.equals(model(at(start), at(start + length)))
         stored = load(SERIES)
         assert stored.bars["time"].is_sorted()

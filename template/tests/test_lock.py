@@ -242,24 +242,28 @@ def test_two_branches_that_lock_different_symbols_merge(tmp_path: Path, union: b
     assert len(lock.read()) == 9
 
 
+def check(series: Series, bars: pl.DataFrame, lines: lock.Lines) -> tuple[bool, list[lock.Line]]:
+    return lock.check(series, bars, cache.load(series), lines)
+
+
 def test_bars_of_a_backtest_are_compared_by_whole_months() -> None:
     """Part of a locked month is locked, if the cache has the rest; one bar more than locked is not."""
     fill(AAPL, day(1), day(11, 3))
     lock.lock([AAPL])
     fill(AAPL, day(1), day(13, 3))
     bars, lines = cache.load(AAPL).bars, lock.read()
-    assert lock.check(AAPL, bars[:-2], lines) == (True, [])
-    assert lock.check(AAPL, bars[40:50], lines) == (True, [])
-    assert lock.check(AAPL, bars, lines) == (False, [])
-    assert lock.check(AAPL, bars[40:50], {}) == (False, [])
-    assert lock.check(Series.of("tickdb", "AAPL.US", "1d"), bars[:-2], lines) == (False, [])
+    assert check(AAPL, bars[:-2], lines) == (True, [])
+    assert check(AAPL, bars[40:50], lines) == (True, [])
+    assert check(AAPL, bars, lines) == (False, [])
+    assert check(AAPL, bars[40:50], {}) == (False, [])
+    assert check(Series.of("tickdb", "AAPL.US", "1d"), bars[:-2], lines) == (False, [])
     wrong = bars[40:50].with_columns(close=pl.col("close") + 1)
-    locked, (differing,) = lock.check(AAPL, wrong, lines)
+    locked, (differing,) = check(AAPL, wrong, lines)
     assert (locked, differing.month) == (False, "2024-02")
-    assert lock.check(AAPL, pl.concat([bars[:45], bars[46:50]]), lines)[1] == [differing]
+    assert check(AAPL, pl.concat([bars[:45], bars[46:50]]), lines)[1] == [differing]
     AAPL.path.unlink()
-    assert lock.check(AAPL, bars[40:50], lines) == (False, [])
-    assert lock.check(AAPL, bars[31:60], lines) == (True, [])
+    assert check(AAPL, bars[40:50], lines) == (False, [])
+    assert check(AAPL, bars[31:60], lines) == (True, [])
 
 
 def opens(symbol: str, interval: str, first: datetime, stop: datetime) -> list[int]:

@@ -20,7 +20,7 @@ from quant_team_data.markets import (
 
 
 @pytest.mark.parametrize(
-    ("symbol", "kind", "calendar", "currency", "periods", "fractional"),
+    ("symbol", "type", "calendar", "currency", "periods", "fractional"),
     [
         ("AAPL.US", "stock", "XNYS", "USD", 252, False),
         ("BRK.B.US", "stock", "XNYS", "USD", 252, False),
@@ -41,18 +41,18 @@ from quant_team_data.markets import (
     ],
 )
 def test_a_symbol_says_its_market(
-    symbol: str, kind: str, calendar: str | None, currency: str, periods: int, fractional: bool
+    symbol: str, type: str, calendar: str | None, currency: str, periods: int, fractional: bool
 ) -> None:
     """The spelling alone tells kind, calendar, currency and how to annualise."""
     market = market_of(symbol)
     found = (
-        market.kind,
+        market.type,
         market.calendar,
         market.currency,
         market.periods_per_year,
         market.fractional,
     )
-    assert found == (kind, calendar, currency, periods, fractional)
+    assert found == (type, calendar, currency, periods, fractional)
 
 
 @pytest.mark.parametrize(

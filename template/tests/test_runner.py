@@ -352,7 +352,7 @@ def test_bars_that_differ_from_the_lock_are_refused(tmp_path: Path) -> None:
     series = Series.of("sandbox", "AAPL.US", "1d")
     lock.lock([series])
     first, stop = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 10, tzinfo=UTC)
-    other = cache.read(series, first, stop).with_columns(pl.col("close") + 1)
+    other = cache.read(series, first, stop).bars.with_columns(pl.col("close") + 1)
     cache.read_through(series, first, stop, lambda *_: other, refresh=True)
     with pytest.raises(
         QuantError, match=r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"

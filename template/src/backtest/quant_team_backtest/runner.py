@@ -471,7 +471,7 @@ def _frames(
             datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last + DAY)
         )
         frames = {
-            symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop)
+            symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop).bars
             for symbol in symbols
         }
     elif source == data_client.source():
@@ -496,12 +496,13 @@ def _compared(
     Raises:
         LockError: they differ, and that is not allowed.
     """
-    from quant_team_data import lock
+    from quant_team_data import cache, lock
     from quant_team_data.cache import Series
 
     data, differing, lines = {}, [], lock.read()
     for symbol, frame in frames.items():
-        locked, different = lock.check(Series.of(source, symbol, bar), frame, lines)
+        series = Series.of(source, symbol, bar)
+        locked, different = lock.check(series, frame, cache.load(series), lines)
         differing += different
         facts = {"bars": len(frame), "first": frame["time"][0], "last": frame["time"][-1]}
         data[symbol] = {**facts, "digest": lock.digest(frame), "locked": locked}

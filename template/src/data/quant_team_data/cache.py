@@ -81,7 +81,7 @@ class Series:
     @classmethod
     def of(cls, source: str, symbol: str, interval: str) -> Series:
         """Return the series of a symbol whose spelling tells its type."""
-        return cls(source, market_of(symbol).kind, symbol, interval)
+        return cls(source, market_of(symbol).type, symbol, interval)
 
     @property
     def path(self) -> Path:
@@ -106,6 +106,19 @@ class Stored(NamedTuple):
         return _without([(low, high)], self.proven)
 
 
+class Slice(NamedTuple):
+    """The bars of a range, and all that the cache holds of their series.
+
+    Attributes:
+        bars: a frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`,
+            `volume` (Float64), in time order.
+        stored: the whole content of the file, for `lock.check`.
+    """
+
+    bars: pl.DataFrame
+    stored: Stored
+
+
 def read_through(
     series: Series,
     first: datetime,
@@ -115,7 +128,7 @@ def read_through(
     offline: bool = False,
     refresh: bool = False,
     now: datetime | None = None,
-) -> pl.DataFrame:
+) -> Slice:
     """Return the closed bars with `first` <= time < `stop`, asking only for what is not proven yet.
 
     A request that extends what is there asks for the last bars before it again; if the vendor has
@@ -134,8 +147,7 @@ def read_through(
         now: aware; the clock unless given.
 
     Returns:
-        A frame of `time` (Datetime ms UTC, the bar's open), `open`, `high`, `low`, `close`,
-        `volume` (Float64).
+        The bars of the range, and all that the file holds now.
 
     Raises:
         CacheError: offline, and part of the range is missing; or the folder cannot be used.
@@ -155,10 +167,10 @@ def read_through(
                 bars = fetch(moment(begin), moment(end))
                 stored = _merged(series, stored, bars, (begin, end), now)
                 _save(path, series, stored)
-    return between(stored.bars, low, high)
+    return Slice(between(stored.bars, low, high), stored)
 
 
-def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
+def read(series: Series, first: datetime, stop: datetime) -> Slice:
     """Return what the cache holds of a range, as `read_through` does, asking nobody; it may be
     less than all.
 
@@ -166,10 +178,10 @@ def read(series: Series, first: datetime, stop: datetime) -> pl.DataFrame:
         CacheError: there are no bars of this series at all.
     """
     span = (milliseconds(first), milliseconds(stop))
-    bars = load(series).bars
-    if bars.is_empty():
+    stored = load(series)
+    if stored.bars.is_empty():
         raise CacheError(_sentence(series, [span]))
-    return between(bars, *span)
+    return Slice(between(stored.bars, *span), stored)
 
 
 def put(series: Series, bars: pl.DataFrame) -> None:

@@ -220,7 +220,7 @@ def fetch_bars(
         raise errors.BadRequestError(
             f"The range from {start} to {end} is empty: give a start before the end.", symbol=symbol
         )
-    kind = type or markets.market_of(_checked(symbol)).kind
+    kind = type or markets.market_of(_checked(symbol)).type
     series = cache.Series(source(), kind, canonical(symbol), check_interval(interval))
     if adjust != "none" and (offline or interval in ("1w", "1M")):
         told = f"Adjusted {interval} bars of {symbol!r} take 1d bars or shorter, and TickDB online: pass adjust='none'."
@@ -229,13 +229,13 @@ def fetch_bars(
     try:
         bars = cache.read_through(
             series, first, stop, history.fetch, offline=offline, refresh=refresh
-        )
+        ).bars
     except _ShortError as short:
         told = _shortage(symbol, interval, first, stop, short.since)
         if not first < short.since < stop:
             raise errors.PlanError(told, symbol=symbol, code="3007") from None
         logger.warning(told)
-        bars = cache.read_through(series, short.since, stop, history.fetch, refresh=refresh)
+        bars = cache.read_through(series, short.since, stop, history.fetch, refresh=refresh).bars
     if adjust == "none" or series.type != "stock" or bars.is_empty():
         return bars
     tickdb = client()
@@ -258,7 +258,7 @@ def _keep_factors(series: Series, rows: list[dict[str, Any]]) -> None:
     times, zeros = sorted(found), [0.0] * len(found)
     factors = [[found[time][name] for time in times] for name in ("factor_a", "factor_b")]
     frame = _frame([times, factors[0], zeros, zeros, factors[1], zeros])
-    if differing := lock.check(series, frame, lock.read())[1]:
+    if differing := lock.check(series, frame, cache.load(series), lock.read())[1]:
         logger.warning(lock.difference(differing))
     cache.put(series, frame)
 

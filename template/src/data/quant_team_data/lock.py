@@ -179,13 +179,15 @@ def verify() -> list[tuple[Line, str]]:
     return [(line, line.state(stored)) for stored, lines in loaded for line in lines]
 
 
-def check(series: Series, bars: pl.DataFrame, lines: Lines) -> tuple[bool, list[Line]]:
+def check(
+    series: Series, bars: pl.DataFrame, stored: Stored, lines: Lines
+) -> tuple[bool, list[Line]]:
     """Return whether every one of these bars is locked, and the lines from which they differ.
 
-    A line covers a month, the bars may be part of it: the rest comes from the cache. What cannot
-    be compared for want of bars is not locked.
+    A line covers a month, the bars may be part of it: the rest comes from what is stored. What
+    cannot be compared for want of bars is not locked.
     """
-    stored, first, last = cache.load(series), *(milliseconds(bars["time"][at]) for at in (0, -1))
+    first, last = (milliseconds(bars["time"][at]) for at in (0, -1))
     before, after = (cache.FOREVER[0], first), (last + 1, cache.FOREVER[1])
     parts = [cache.between(stored.bars, *before), bars, cache.between(stored.bars, *after)]
     known = Stored(pl.concat(parts), [*stored.proven, (first, last + 1)])

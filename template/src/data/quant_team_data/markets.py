@@ -41,7 +41,7 @@ class Market:
     """Where a symbol trades.
 
     Attributes:
-        kind: "stock", "crypto", "forex", "indices" or "futures", in TickDB's words.
+        type: asset class: "stock", "crypto", "forex", "indices" or "futures", in TickDB's words.
         calendar: name in `exchange_calendars`, or None for a market that never closes.
         timezone: IANA name of the exchange's time zone.
         currency: ISO code of the currency that prices are in; USDT and USDC count as USD.
@@ -49,7 +49,7 @@ class Market:
         fractional: a fraction of one unit can be traded.
     """
 
-    kind: str
+    type: str
     calendar: str | None
     timezone: str
     currency: str
@@ -110,6 +110,16 @@ def check_interval(interval: str) -> str:
     raise BadRequestError(
         f"There is no interval {name!r}: {hint}TickDB has {', '.join(INTERVALS)}."
     )
+
+
+def shortest(interval: str) -> int:
+    """Return the least length of a bar in seconds: a month has 28 days."""
+    return INTERVALS[interval] or 28 * 86400
+
+
+def longest(interval: str) -> int:
+    """Return the greatest length of a bar in seconds: a month has 31 days."""
+    return INTERVALS[interval] or 31 * 86400
 
 
 def bar_end(opened: datetime, interval: str) -> datetime:

@@ -87,7 +87,7 @@ class Series(NamedTuple):
     lots: float  # typical volume of a minute
 
     def head(self, **more: object) -> Data:
-        return {"symbol": self.asked, "type": self.market.kind, **more}
+        return {"symbol": self.asked, "type": self.market.type, **more}
 
 
 def answer(
@@ -198,7 +198,7 @@ def _symbols(params: Params, now: int) -> Data:
             "symbol": name,
             "name": name,
             "market": REGIONS.get(name[-2:], "GLOBAL"),
-            "type": market.kind,
+            "type": market.type,
         }
         if all(params.get(field, one[field]) == one[field] for field in ("market", "type")):
             found.append(one | {"currency": market.currency, "is_active": True})
@@ -279,7 +279,7 @@ def _series(params: Params, parameter: str) -> list[Series]:
             ) from None
         except SymbolNotFoundError:
             raise Refusal(404, 2002, "Symbol not found") from None
-        if kind not in (None, market.kind):
+        if kind not in (None, market.type):
             raise Refusal(400, 2006, "Symbol suffix does not match type")
         found.append(_invented(name, market)._replace(asked=asked))
     return found
@@ -372,7 +372,7 @@ def _minutes(series: Series, session: Session, interval: str) -> tuple[Column, .
     )
     crowd = 0.6 + 1.6 * (2 * done - 1) ** 2  # busy at the open and the close
     lots = 1 + np.floor(
-        series.lots * crowd * (0.1 + chance.sum(axis=0)) * volatility / KINDS[series.market.kind][0]
+        series.lots * crowd * (0.1 + chance.sum(axis=0)) * volatility / KINDS[series.market.type][0]
     )
     return label, minute, prices[:-1], high, low, prices[1:], lots
 
@@ -380,7 +380,7 @@ def _minutes(series: Series, session: Session, interval: str) -> tuple[Column, .
 @lru_cache(maxsize=128)
 def _invented(name: str, market: Market) -> Series:
     """Return a symbol with its days: fat tails, volatility that clusters, and a drift that wanders slowly."""
-    typical, lowest, highest = KINDS[market.kind]
+    typical, lowest, highest = KINDS[market.type]
     random = _random(name)
     base = BASE.get(name, lowest * (highest / lowest) ** random.random_sample())
     lots = 10 ** random.uniform(2.5, 4.5)
@@ -394,7 +394,7 @@ def _invented(name: str, market: Market) -> Series:
     close = np.append(0.0, np.cumsum(moves))
     close += np.log(base) - close[ANCHOR]
     decimals = (
-        2 if market.kind not in ("forex", "crypto") or base >= 1000 else 3 if base >= 10 else 5
+        2 if market.type not in ("forex", "crypto") or base >= 1000 else 3 if base >= 10 else 5
     )
     return Series(name, name, market, close, volatility, decimals, lots)
 
