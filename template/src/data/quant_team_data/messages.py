@@ -1,7 +1,383 @@
-"""What the market-data service says, as typed messages, and the one definition of a bar."""
+"""What the market-data service says, as typed messages, and what a valid bar is.
+
+Answers and the messages of a stream become the structs of this module and nothing else: numbers
+that come as text are floats, times are milliseconds since 1970 in UTC. `fault` is the one
+definition of a valid bar; the client, the cache, imports and backtests all ask it.
+"""
 
 from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+
+import msgspec
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # The columns of a frame of bars: `time` is the open in ms UTC, prices in the market's currency.
 VALUES = ("open", "high", "low", "close", "volume")
 COLUMNS = ("time", *VALUES)
+SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
+_PLAIN = dict.fromkeys(COLUMNS, pl.Float64()) | {"time": pl.Int64()}
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Message")
+
+
+class Message(msgspec.Struct):
+    """Base of what the service says: attributes, and `to_dict` for those who want a dict."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields by name: numbers are floats, times ints, a missing value is None."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields
+
+
+class Bar(Message, gc=False):
+    """One bar (a kline in the vendor's words).
+
+    Attributes:
+        time: when it opens, in milliseconds UTC.
+        open: first price, in the market's currency.
+        high: highest price.
+        low: lowest price.
+        close: last price.
+        volume: units traded, 0 or more.
+    """
+
+    time: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class Klines(Message):
+    """The bars of one symbol, as one answer gives them; `symbol` is as it was asked for."""
+
+    klines: list[Bar]
+    symbol: str | None = None
+    interval: str | None = None
+
+
+class Timed(Message):
+    """Base of what happens at a `timestamp`, which a few endpoints send in seconds."""
+
+    timestamp: int
+
+    def __post_init__(self) -> None:
+        """Bring the time to milliseconds, and numbers that are none to None.
+
+        Raises:
+            ValueError: a number that is needed is none.
+        """
+        self.timestamp = in_milliseconds(self.timestamp)
+        optional = _optional(type(self))
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if not isinstance(value, float) or math.isfinite(value):
+                continue
+            if name not in optional:
+                raise ValueError(f"{name} is not a finite number")
+            setattr(self, name, None)
+
+
+@cache
+def _optional(kind: type[Message]) -> frozenset[str]:
+    """Return the names of the fields that may be None."""
+    fields = msgspec.structs.fields(kind)
+    return frozenset(field.name for field in fields if field.default is None)
+
+
+class Ticker(Timed):
+    """The quote of one symbol.
+
+    Attributes:
+        timestamp: milliseconds UTC.
+        symbol: as it was asked for.
+        last_price: in the market's currency, as are the other prices.
+        bid_price: the best bid, or None.
+        ask_price: the best ask, or None.
+        volume_24h: units traded; for stocks, "24h" means the session.
+        high_24h: highest price of that time.
+        low_24h: lowest price of that time.
+        price_change_24h: change of price since its beginning.
+        price_change_percent_24h: the same in percent.
+        type: asset class, in TickDB's words.
+    """
+
+    symbol: str
+    last_price: float
+    bid_price: float | None = None
+    ask_price: float | None = None
+    volume_24h: float | None = None
+    high_24h: float | None = None
+    low_24h: float | None = None
+    price_change_24h: float | None = None
+    price_change_percent_24h: float | None = None
+    type: str | None = None
+
+
+class Level(NamedTuple):
+    """One step of an order book: a price in the market's currency and the units offered there."""
+
+    price: float
+    size: float
+
+
+class Depth(Timed):
+    """The order book of one symbol at `timestamp` (ms UTC).
+
+    Attributes:
+        timestamp: milliseconds UTC.
+        bids: from the highest price down.
+        asks: from the lowest price up.
+        symbol: as it was asked for.
+    """
+
+    bids: list[Level]
+    asks: list[Level]
+    symbol: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers of the book, too.
+
+        Raises:
+            ValueError: a price or size is not a finite number.
+        """
+        super().__post_init__()
+        for level in (*self.bids, *self.asks):
+            if not (math.isfinite(level.price) and math.isfinite(level.size)):
+                raise ValueError("a price or size is not a finite number")
+
+
+class Trade(Timed):
+    """One trade at `timestamp` (ms UTC); two trades may have the same `id`.
+
+    Attributes:
+        timestamp: milliseconds UTC.
+        price: in the market's currency.
+        quantity: units traded.
+        side: "buy", "sell" or "neutral", or None.
+        id: the service's name for it, or None.
+    """
+
+    price: float
+    quantity: float
+    side: str | None = None
+    id: str | None = None
+
+
+class Factor(Timed):
+    """One split or dividend: a price becomes price * `factor_a` + `factor_b`.
+
+    Attributes:
+        timestamp: milliseconds UTC; midnight of the day, somewhere on earth.
+        factor_a: what a price is multiplied by.
+        factor_b: what is then added, in the market's currency.
+        adjust: "forward" for the bars before it, "backward" for those from it on, None for both.
+    """
+
+    factor_a: float
+    factor_b: float
+    adjust: str | None = None
+
+
+class Product(Message):
+    """One symbol that TickDB has.
+
+    Attributes:
+        symbol: TickDB's spelling.
+        market: US, HK, CN or GLOBAL.
+        type: asset class: "stock", "indices", "crypto", "forex" or "futures".
+        name: of the company or the coin.
+        currency: ISO code of the currency that prices are in.
+        is_active: it still trades.
+    """
+
+    symbol: str
+    market: str | None = None
+    type: str | None = None
+    name: str | None = None
+    currency: str | None = None
+    is_active: bool | None = None
+
+
+class TradingSession(Message):
+    """One span of trading hours in the market's own time: 930 is half past nine.
+
+    Attributes:
+        begin_time: hours * 100 + minutes.
+        end_time: hours * 100 + minutes.
+        trade_session: 0 regular, 1 before it, 2 after it, 3 overnight, or None.
+    """
+
+    begin_time: int
+    end_time: int
+    trade_session: int | None = None
+
+
+class MarketHours(Message):
+    """The trading hours of a market: US, HK or CN."""
+
+    market: str
+    trading_sessions: list[TradingSession]
+
+
+class KeyStatus(Message):
+    """What TickDB says about the key in use.
+
+    Attributes:
+        name: as in the dashboard.
+        plan: name of its plan.
+        status: such as "active".
+        expires_at: when it expires, as TickDB writes it.
+        remaining_seconds: until then.
+    """
+
+    name: str | None = None
+    plan: str | None = None
+    status: str | None = None
+    expires_at: int | str | None = None
+    remaining_seconds: float | None = None
+
+
+class Answer(msgspec.Struct, Generic[T]):
+    """The envelope of every answer; `code` is 0 for a success, as a number or as text."""
+
+    data: T | None
+    code: int | str | None = None
+
+
+@cache
+def decoder(kind: type[T]) -> msgspec.json.Decoder[Answer[T]]:
+    """Return the decoder of answers whose `data` are of a kind; numbers may come as text."""
+    envelope = cast("Any", Answer)[kind]
+    return msgspec.json.Decoder(envelope, strict=False)
+
+
+def record(content: msgspec.Raw, kind: type[M]) -> M:
+    """Return one message; a number that is not needed and not there (such as "") is None.
+
+    Raises:
+        msgspec.ValidationError: something that is needed is missing or of another shape.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind, strict=False)
+    except msgspec.ValidationError:
+        fields = msgspec.json.decode(content, type=dict[str, Any])
+        for field in msgspec.structs.fields(kind):
+            if field.default is None and not _fits(fields.get(field.name), field.type):
+                fields[field.name] = None
+        return msgspec.convert(fields, kind, strict=False)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def in_milliseconds(time: int) -> int:
+    """Return a time since 1970 in milliseconds; before 1973 it can only have been in seconds."""
+    return time * 1000 if abs(time) < 10**11 else time
+
+
+# Bars
+
+
+def frame_of(bars: Iterable[Bar]) -> pl.DataFrame:
+    """Return bars as a frame of `SCHEMA`, in time order, each time once (the last that came)."""
+    rows = list(bars)
+    times = [bar.time for bar in rows]
+    if not all(map(operator.lt, times, times[1:])):
+        by_time = {bar.time: bar for bar in rows}
+        rows = [by_time[time] for time in sorted(by_time)]
+        times = [bar.time for bar in rows]
+    # Attributes by name: half the time of attrgetter.
+    columns = {
+        "time": times,
+        "open": [bar.open for bar in rows],
+        "high": [bar.high for bar in rows],
+        "low": [bar.low for bar in rows],
+        "close": [bar.close for bar in rows],
+        "volume": [bar.volume for bar in rows],
+    }
+    frame = pl.DataFrame(columns, _PLAIN)
+    return frame.with_columns(frame["time"].cast(SCHEMA["time"]))
+
+
+def bars_of(frame: pl.DataFrame) -> list[Bar]:
+    """Return the rows of a frame of `SCHEMA` as bars."""
+    times = frame["time"].to_physical().to_list()
+    values = (frame[name].to_list() for name in VALUES)
+    return [Bar(*row) for row in zip(times, *values, strict=True)]
+
+
+class Fault(NamedTuple):
+    """The first thing that is wrong with a frame of bars.
+
+    Attributes:
+        row: its row, from 0.
+        time: when that bar opens, UTC, or None where the time itself is missing.
+        field: its column.
+        reason: the end of a sentence that begins with the field, such as "is above high".
+    """
+
+    row: int
+    time: datetime | None
+    field: str
+    reason: str
+
+    def of(self, symbol: str) -> str:
+        """Return what is wrong as a phrase: symbol, time, field, reason."""
+        when = f"{self.time:%Y-%m-%d %H:%M} UTC" if self.time else "a time that is missing"
+        return f"the bar of {symbol} at {when}: {self.field} {self.reason}"
+
+
+def fault(bars: pl.DataFrame) -> Fault | None:
+    """Return the first fault of a frame with the columns of `SCHEMA`, or None for valid bars.
+
+    Valid: finite numbers, prices above 0, low <= open, close <= high, volume 0 or more, times
+    strictly rising.
+    """
+    found: list[tuple[int, str, str]] = []
+    for field, reason, wrong in _rules(bars):
+        if wrong.any():
+            found.append((int(wrong.argmax()), field, reason))
+    if not found:
+        return None
+    row, field, reason = min(found, key=operator.itemgetter(0))
+    return Fault(row, bars["time"][row], field, reason)
+
+
+def _rules(bars: pl.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Yield each rule as its field, what breaks it, and which rows break it."""
+    times = bars["time"]
+    numbers = {name: bars[name].to_numpy() for name in VALUES}  # null becomes NaN
+    low = numbers["low"]
+    high = numbers["high"]
+    if times.null_count():
+        yield "time", "is missing", times.is_null().to_numpy()
+    else:
+        moments = times.to_physical().to_numpy()
+        falls = np.diff(moments, prepend=moments[:1] - 1) <= 0
+        yield "time", "is not after the bar before it", falls
+    for field, column in numbers.items():
+        yield field, "is not a finite number", ~np.isfinite(column)
+    yield "low", "is not above 0", low <= 0
+    yield "high", "is below low", high < low
+    for field in ("open", "close"):
+        yield field, "is below low", numbers[field] < low
+        yield field, "is above high", numbers[field] > high
+    yield "volume", "is below 0", numbers["volume"] < 0
