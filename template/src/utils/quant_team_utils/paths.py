@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from quant_team_utils.errors import QuantError
@@ -38,3 +39,20 @@ def project_root() -> Path:
     raise ProjectNotFoundError(
         f"No {MARKER} in {Path.cwd()} or above it: change into the team repository, or set QUANT_ROOT to it."
     )
+
+
+def user_cache() -> Path:
+    """Return the project's folder in this user's cache, where the platform keeps caches.
+
+    `LOCALAPPDATA` on Windows, `~/Library/Caches` on macOS, else `XDG_CACHE_HOME` or `~/.cache`.
+    """
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        base = Path(local) if local else Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        named = os.environ.get("XDG_CACHE_HOME", "")
+        # The standard: a relative path is to be ignored.
+        base = Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
+    return base / "quant-team"
