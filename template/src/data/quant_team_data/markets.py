@@ -226,12 +226,20 @@ def market_of(symbol: str) -> Market:
     )
 
 
-def sessions(market: Market, start: date, end: date) -> list[Session]:
+def sessions(
+    market: Market, start: date, end: date, *, today: date | None = None
+) -> list[Session]:
     """Return the trading days from `start` to `end`, both included, in order, with their real
     hours.
 
     Half days are short, Hong Kong and China pause for lunch; a market without a calendar trades
     whole UTC days. The calendars start in 2000.
+
+    Args:
+        market: whose calendar counts.
+        start: the first day.
+        end: the last day.
+        today: in UTC; default: the clock. Only days after it may be unknown.
 
     Raises:
         CalendarError: `end` has passed, but the installed `exchange_calendars` does not know that
@@ -245,7 +253,7 @@ def sessions(market: Market, start: date, end: date) -> list[Session]:
             for n in range(count)
         ]
     last = known_until(market)
-    if last < end <= datetime.now(UTC).date():
+    if last < end <= (today or datetime.now(UTC).date()):
         raise CalendarError(
             f"The {market.calendar} calendar ends on {last}: `pip install --upgrade exchange_calendars` brings more."
         )
