@@ -26,7 +26,7 @@ from quant_team_data.cache import (
     read_through,
     stored_series,
 )
-from quant_team_data.data_commands import data
+from quant_team_data.commands import data
 from quant_team_data.markets import milliseconds
 
 SERIES = Series.of("sandbox", "AAPL.US", "1h")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from quant_team_data import cache
 from quant_team_data.cache import SCHEMA, Series
-from quant_team_data.data_commands import data
+from quant_team_data.commands import data
 from quant_team_data.importing import import_file
 from quant_team_utils.errors import QuantError
 

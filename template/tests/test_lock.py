@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from quant_team_data import cache, lock, markets
 from quant_team_data.cache import SCHEMA, Series
-from quant_team_data.data_commands import data
+from quant_team_data.commands import data
 from quant_team_data.lock import LockError
 from quant_team_data.markets import bar_opens, market_of, milliseconds, sessions
 from quant_team_utils import git, roster

@@ -1,9 +1,7 @@
-"""The sandbox speaks TickDB's protocol, and its bars are the same whoever asks, however, and whenever."""
+"""The sandbox speaks TickDB's protocol, and its bars are the same whoever asks, and however."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,11 +9,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
 from polars.testing import assert_frame_equal
 
-from quant_team_data import commands, data_client, sandbox
-from quant_team_data.errors import AuthError
+from quant_team_data import data_client, sandbox
 from quant_team_data.markets import INTERVALS, milliseconds
 
 NOW = milliseconds(
@@ -96,7 +92,7 @@ def june_minutes(symbol: str) -> pl.DataFrame:
 @pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "BTCUSDT", "EURUSD", "600519.SH"])
 @pytest.mark.parametrize("interval", [name for name in INTERVALS if name != "1m"])
 def test_every_interval_is_made_of_the_same_minutes(symbol: str, interval: str) -> None:
-    """A bar's open, high, low, close and volume are those of the minutes between it and the next bar."""
+    """A bar is made of the minutes between it and the next bar."""
     start = "2024-06-01" if interval == "1M" else "2024-06-03"  # a Monday
     bars = data_client.fetch_bars(symbol, interval, start, "2024-06-30")
     expected = (
@@ -253,91 +249,3 @@ def test_symbols_can_be_filtered_and_paged() -> None:
         (bar,) = ask("market/kline", symbol=product["symbol"], interval="1d", limit=1)["klines"]
         assert float(bar["low"]) <= float(bar["close"]) <= float(bar["high"])
     assert ask("market/intervals/kline")["intervals"] == list(INTERVALS)
-
-
-@pytest.fixture
-def served() -> Iterator[str]:
-    """Serve the sandbox on a free port of this machine and return its address."""
-    with commands.Server(0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_served_and_in_process_are_the_same(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server gives the bars of the process, takes any key that starts with `sandbox`, and counts as the sandbox."""
-    expected = data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03")
-    monkeypatch.setenv("TICKDB_BASE_URL", served)
-    monkeypatch.setenv("TICKDB_API_KEY", "sandbox-key")
-    assert data_client.source() == "sandbox"
-    assert data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03").equals(expected)
-    assert data_client.fetch_latest_price("BTCUSDT") is not None
-
-
-@pytest.mark.parametrize(("key", "code"), [("wrong-key", "1001"), (None, "1002")])
-def test_the_server_wants_a_key(served: str, key: str | None, code: str) -> None:
-    """Served, a missing or a wrong key is the real error."""
-    with pytest.raises(AuthError) as caught:
-        data_client.TickDBClient(served, key).klines("AAPL.US")
-    assert (caught.value.http_status, caught.value.code) == (401, code)
-
-
-def test_a_taken_port_is_one_sentence(served: str) -> None:
-    """`quant sandbox` on a port in use names another one."""
-    port = served.rpartition(":")[2]
-    result = CliRunner().invoke(commands.sandbox, ["--port", port])
-    assert isinstance(result.exception, commands.PortError)
-    assert f"Port {port} " in str(result.exception)
-    assert "--port" in str(result.exception)
-
-
-def test_the_command_prints_the_lines_for_env_and_stops_on_ctrl_c(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """`quant sandbox` says what to write into .env; Ctrl-C is a normal end."""
-
-    def stop(self: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(commands.Server, "serve_forever", stop)
-    result = CliRunner().invoke(commands.sandbox, ["--port", "0"])
-    assert result.exit_code == 0, result.output
-    assert "TICKDB_BASE_URL=http://127.0.0.1:" in result.output
-    assert "TICKDB_API_KEY=sandbox" in result.output
-    assert "SYNTHETIC" in result.output
-
-
-def test_doctor_sees_a_service_that_works(
-    served: str, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The check passes in the sandbox, with or without a key, and at an address that takes the key."""
-    check = commands.check_service(root)
-    assert (check.state, "SYNTHETIC" in check.detail) == ("ok", True)
-    monkeypatch.setenv("TICKDB_API_KEY", "sandbox-key")
-    assert "TICKDB_API_KEY is not used" in commands.check_service(root).detail
-    monkeypatch.setenv("TICKDB_BASE_URL", served)
-    assert commands.check_service(root).state == "ok"
-
-
-@pytest.mark.parametrize(
-    ("url", "key", "fix"),
-    [
-        ("", "", "TICKDB_BASE_URL"),
-        ("http://prices.example", "k", "TICKDB_BASE_URL"),
-        ("served", "", "TICKDB_API_KEY"),
-        ("served", "wrong-key", "TICKDB_API_KEY"),
-        ("http://127.0.0.1:9", "k", "TICKDB_BASE_URL=sandbox"),
-    ],
-)
-def test_doctor_names_what_mends_the_service(
-    served: str, root: Path, monkeypatch: pytest.MonkeyPatch, url: str, key: str, fix: str
-) -> None:
-    """A missing setting, a wrong key and a dead address fail with the line to change."""
-    monkeypatch.setenv("QUANT_ROOT", str(root / "tests"))  # where no .env is
-    monkeypatch.setenv("TICKDB_BASE_URL", served if url == "served" else url)
-    monkeypatch.setenv("TICKDB_API_KEY", key)
-    check = commands.check_service(root)
-    assert check.state == "fail"
-    assert fix in (check.fix or "")

@@ -1,96 +1,181 @@
-"""This room's part of the `quant` command: the sandbox as a server, and doctor's look at the market data."""
+"""This package's commands: `quant data` (fetch, import, lock, verify) and `quant sandbox`."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from quant_team_data.errors import AuthError, ConfigError, TickDBError, TransportError
+from quant_team_utils import console, settings
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
-    from quant_team_cli.doctor import Check
+    import polars as pl
+
+    from quant_team_data.cache import Series
+    from quant_team_data.lock import Line
 
 PROBE = "AAPL.US"
-NAME = "market data"
+SERIES_COLUMNS = ("symbol", "interval", "source")
+MONTH_COLUMNS = (*SERIES_COLUMNS, "month", "bars")
+PERIODS = {"1w": "weeks", "1M": "months"}
 
 
-class PortError(QuantError):
-    """The port cannot be used."""
+@click.group()
+def data() -> None:
+    """Fetch, import, lock and verify market data."""
+    from quant_team_data import data_client
+
+    notice = data_client.notice()
+    if notice:
+        click.echo(notice, err=True)
 
 
-class Server(ThreadingHTTPServer):
-    """The sandbox behind a port of this machine, for anything that speaks HTTP."""
-
-    daemon_threads = True
-    allow_reuse_address = os.name == "posix"  # elsewhere it would let two servers share a port
-
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Passes each GET to the sandbox; any key that starts with `sandbox` will do."""
-
-    def do_GET(self) -> None:
-        from quant_team_data import sandbox
-
-        url = urlsplit(self.path)
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self._send(*sandbox.answer(url.path, dict(parse_qsl(url.query)), headers, key_needed=True))
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse what is no GET as the service does, in JSON and with 405."""
-        status = 405 if code == 501 else int(code)
-        self._send(status, {"code": status, "message": message or "Bad request"})
-
-    def _send(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        logging.getLogger(__name__).info(format, *args)
-
-
-@click.command(
-    help="Serve the local TickDB on 127.0.0.1 until Ctrl-C: synthetic prices in the real protocol."
+@data.command()
+@click.argument("symbols", nargs=-1, required=True)
+@click.option(
+    "--interval",
+    default="1d",
+    show_default=True,
+    help="Bar length such as 1h; 1m is a minute, 1M a month.",
 )
+@click.option("--start", metavar="DAY", help="First day  [default: DEFAULT_BACKTEST_START].")
+@click.option("--end", metavar="DAY", help="Last day, included  [default: DEFAULT_BACKTEST_END].")
+@click.option(
+    "--factors",
+    type=click.Choice(["forward", "backward"]),
+    help="Also fetch the adjustment factors.",
+)
+@click.option("--offline", is_flag=True, help="Use the cache only; fail if bars are missing.")
+@click.option("--refresh", is_flag=True, help="Fetch cached bars again.")
+def fetch(
+    symbols: tuple[str, ...],
+    interval: str,
+    start: str | None,
+    end: str | None,
+    factors: str | None,
+    offline: bool,
+    refresh: bool,
+) -> None:
+    """Fetch bars of SYMBOLS into the cache; cached bars are not fetched again."""
+    from quant_team_data import data_client
+
+    first = start or settings.get("DEFAULT_BACKTEST_START") or ""
+    last = end or settings.get("DEFAULT_BACKTEST_END") or ""
+    names = _split(symbols)
+    source = data_client.source()
+    options: dict[str, Any] = {
+        "adjust": factors or "none",
+        "offline": offline,
+        "refresh": refresh,
+    }
+    found = data_client.fetch_many(names, interval, first, last, **options)
+    rows = [(symbol, interval, source, *_extent(bars)) for symbol, bars in found.data.items()]
+    _print_table((*SERIES_COLUMNS, "bars", "first (UTC)", "last"), rows)
+    for error in found.errors.values():
+        console.report_error(str(error))
+    if found.errors:
+        raise QuantError(
+            f"{len(found.errors)} of {len(names)} symbols failed: fix them, then run this again."
+        )
+    click.echo(f"next:   quant data lock {' '.join(names)}")
+
+
+@data.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--symbol", required=True, help="Symbol in TickDB's spelling, such as AAPL.US.")
+@click.option("--interval", required=True, help="Length of the bars, such as 1h.")
+@click.option("--source", required=True, help="Vendor's name; the source becomes import:NAME.")
+@click.option(
+    "--tz",
+    metavar="ZONE",
+    help="Time zone of times that do not name one, such as America/New_York.",
+)
+def import_(file: Path, symbol: str, interval: str, source: str, tz: str | None) -> None:
+    """Import the bars in FILE (CSV or Parquet) into the cache, after checking them."""
+    from quant_team_data.importing import import_file
+
+    series, count = import_file(file, symbol, interval, source, tz)
+    click.echo(f"imported: {count:,} bars of {series}")
+    click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
+    options = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
+    click.echo(f"          quant run STRATEGY {options}")
+
+
+@data.command()
+@click.argument("symbols", nargs=-1)
+@click.option(
+    "--source",
+    help="Lock bars of sandbox, tickdb or import:NAME  [default: from TICKDB_BASE_URL].",
+)
+@click.option(
+    "--accept",
+    nargs=2,
+    metavar="SYMBOL MONTH",
+    help="Accept the vendor's revision of a month.",
+)
+@click.option("--reason", default="", help="Reason for --accept, recorded in data.lock.")
+def lock(
+    symbols: tuple[str, ...], source: str | None, accept: tuple[str, str] | None, reason: str
+) -> None:
+    """Lock the cached bars (of SYMBOLS): write their digests into data.lock."""
+    from quant_team_data import data_client
+    from quant_team_data import lock as locking
+
+    if accept:
+        new = locking.accept(*accept, reason)
+    else:
+        wanted = _cached_series(_split(symbols), source or data_client.source())
+        new = locking.lock(wanted)
+    _print_table(MONTH_COLUMNS, [_month_row(line) for line in new])
+    count = len({line.series for line in new})
+    click.echo(f"new in {locking.FILE}: {len(new)} months of {count} series.")
+    if new:
+        click.echo(f'next:   git add {locking.FILE} && git commit -m "data: lock {new[0].symbol}"')
+
+
+@data.command()
+@click.option("--gaps", is_flag=True, help="List bars that the exchange calendar expects.")
+def verify(gaps: bool) -> None:
+    """Compare the cache with data.lock; exit with 1 if a month differs."""
+    from quant_team_data import lock as locking
+
+    if gaps:
+        _print_gaps()
+    states = locking.verify()
+    if not states:
+        click.echo(f"There is no {locking.FILE} yet: `quant data lock` creates it.")
+        return
+    absent = Counter(line.series for line, state in states if state == "absent")
+    differing = [line for line, state in states if state == "differs"]
+    _print_table((*MONTH_COLUMNS, "here"), [(*_month_row(line), "DIFFERS") for line in differing])
+    for series, count in absent.items():
+        click.echo(f"not fetched here, so not compared: {count} months of {series}")
+    same = len(states) - len(differing) - absent.total()
+    click.echo(f"{locking.FILE}: {same} of {len(states)} months are the same here.")
+    if differing:
+        raise QuantError(locking.difference(differing))
+
+
+@click.command()
 @click.option(
     "--port",
     default=8765,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="0 picks a free one.",
+    help="Port on 127.0.0.1; 0 picks a free one.",
 )
 def sandbox(port: int) -> None:
-    """Serve until Ctrl-C.
+    """Serve the local TickDB with synthetic prices until Ctrl-C."""
+    from quant_team_data import sandbox_server
 
-    Raises:
-        PortError: the port is taken, or this user may not use it.
-    """
-    try:
-        server = Server(port)
-    except OSError as error:
-        raise PortError(
-            f"Port {port} of 127.0.0.1 cannot be used ({error.strerror}): stop what uses it, or choose another with "
-            f"`quant sandbox --port {port + 1 if 1023 < port < 65535 else 8765}`."
-        ) from None
-    with server:
-        address = f"http://127.0.0.1:{server.server_port}"
-        click.echo(
-            f"Sandbox at {address}: SYNTHETIC prices. Ctrl-C stops it. To use it, write in .env:"
-        )
+    with sandbox_server.Server(port) as server:
+        address = f"http://{sandbox_server.HOST}:{server.server_port}"
+        click.echo(f"Sandbox at {address}: SYNTHETIC prices. Press Ctrl-C to stop it.")
+        click.echo("To use it, put these lines into .env:")
         click.echo(f"TICKDB_BASE_URL={address}")
         click.echo("TICKDB_API_KEY=sandbox-key")
         try:
@@ -99,31 +184,101 @@ def sandbox(port: int) -> None:
             click.echo("Sandbox stopped.")
 
 
-def check_service(root: Path) -> Check:
-    """Ask the market-data service once, as `quant doctor` does: is it there, and does it take the key?"""
-    from quant_team_data import data_client
-    from quant_team_cli.doctor import Check
+def probe_service() -> tuple[str, str]:
+    """Ask the market-data service once whether it is there and accepts the key.
 
-    try:
-        client, source = data_client.client(), data_client.source()
-        client.get("/v1/market/intervals/kline", {}, max_retries=0)
-        client.get("/v1/market/kline/latest", {"symbols": PROBE, "interval": "1m"}, max_retries=0)
-    except (AuthError, ConfigError) as error:
-        variable = "TICKDB_API_KEY" if isinstance(error, AuthError) else "TICKDB_BASE_URL"
-        return Check(
-            NAME, "fail", str(error), f"correct {variable} in {root / '.env'}, then `quant doctor`"
+    Returns:
+        Its address (`sandbox` for the one in this process), and the source of its bars.
+
+    Raises:
+        TickDBError: the settings are wrong, the service cannot be reached, or it rejects the key.
+    """
+    from quant_team_data import data_client
+
+    tickdb = data_client.client()
+    source = data_client.source()
+    tickdb.get("/v1/market/intervals/kline", {}, max_retries=0)
+    params = {"symbols": PROBE, "interval": "1m"}
+    tickdb.get("/v1/market/kline/latest", params, max_retries=0)
+    return tickdb.base_url, source
+
+
+# Details
+
+
+def _split(symbols: Iterable[str]) -> list[str]:
+    """Return symbols that are separated by blanks or commas, each once."""
+    parts = ",".join(symbols).split(",")
+    names = [part.strip() for part in parts]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _cached_series(symbols: list[str], source: str) -> list[Series]:
+    """Return what the cache holds of these symbols (of all, if there are none) from a source.
+
+    Raises:
+        QuantError: it holds nothing of one of them.
+    """
+    from quant_team_data import cache
+    from quant_team_data.markets import canonical
+
+    names = {canonical(symbol) for symbol in symbols}
+    found = [one for one in cache.stored_series() if one.source == source]
+    wanted = [one for one in found if not names or one.symbol in names]
+    lacking = sorted(names - {one.symbol for one in wanted})
+    if not wanted and not lacking:
+        lacking = ["any symbol"]
+    if lacking:
+        raise QuantError(
+            f"The cache has no bars of {', '.join(lacking)} from {source}: "
+            "get them with `quant data fetch` or `quant data import`."
         )
-    except TransportError as error:
-        return Check(
-            NAME,
-            "fail",
-            str(error),
-            "`quant doctor` with the network back, or TICKDB_BASE_URL=sandbox",
-        )
-    except TickDBError as error:
-        return Check(NAME, "fail", str(error), "`quant -v doctor` in a few minutes")
-    if source == "sandbox":
-        return Check(
-            NAME, "ok", data_client.notice() or f"{client.base_url} answers: prices are SYNTHETIC"
-        )
-    return Check(NAME, "ok", f"{client.base_url} answers and takes the key")
+    return wanted
+
+
+def _print_gaps() -> None:
+    """Print what is missing in the cache where it is proven, against the calendars."""
+    from quant_team_data import cache
+
+    wanted = [series for series in cache.stored_series() if series.type != cache.FACTORS]
+    rows: list[tuple[str, ...]] = []
+    with console.progress("gaps", len(wanted)) as advance:
+        for series in wanted:
+            rows += _gap_rows(series)
+            advance(1)
+    _print_table((*SERIES_COLUMNS, "missing", "first (UTC)", "last", "bars"), rows)
+    click.echo(f"{len(rows)} gaps in {len(wanted)} series.")
+
+
+def _gap_rows(series: Series) -> Iterator[tuple[str, ...]]:
+    from quant_team_data import cache, markets
+
+    stored = cache.load(series)
+    opens = stored.bars["time"].to_physical().to_list()
+    market = markets.market_of(series.symbol)
+    period = PERIODS.get(series.interval, "days")
+    for low, high in stored.proven:
+        for gap in markets.gaps(market, series.interval, opens, low, high):
+            missing = f"{gap.days} whole {period}" if gap.days else "within a day"
+            ends = [f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.first, gap.last)]
+            name = (series.symbol, series.interval, series.source)
+            yield (*name, missing, *ends, f"{gap.bars:,}")
+
+
+def _extent(bars: pl.DataFrame) -> list[str]:
+    """Return how many bars there are, and the first and last time."""
+    ends = bars["time"][[0, -1]].to_list() if len(bars) else []
+    return [f"{len(bars):,}", *(f"{moment:%Y-%m-%d %H:%M}" for moment in ends)]
+
+
+def _month_row(line: Line) -> tuple[str, ...]:
+    return (line.symbol, line.interval, line.source, line.month, line.number)
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below a header, stamped if the third column, the source, is the sandbox."""
+    if not rows:
+        return
+    click.echo(console.table(header, rows))
+    if any(row[2] == "sandbox" for row in rows):
+        click.echo(console.SYNTHETIC)
