@@ -24,7 +24,7 @@ COMMANDS = {
         "What is wrong here, and the line that fixes it.",
     ),
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
-    "data": ("quant_team_data.data_commands:data", "Market data: fetch, import, lock, verify."),
+    "data": ("quant_team_data.commands:data", "Market data: fetch, import, lock, verify."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
     "access": ("infrastructure.access:command", "Who may do what: compile."),
     "team": ("quant_team_cli.team:command", "The roster: list, edit."),
