@@ -8,6 +8,10 @@ from pathlib import Path
 
 from quant_team_utils.errors import QuantError
 
+# A line that a merge left, for `re` (MULTILINE) and for `git grep -E` alike. `=======` is not one
+# of them: it also underlines headings, and never stands alone in a conflict.
+CONFLICT_MARKER = r"^(<{7}|\|{7}|>{7}) "
+
 
 class GitError(QuantError):
     """Git is missing, or a git command failed; `output` is all that it printed."""
