@@ -263,8 +263,9 @@ def test_the_readme_prints_what_the_team_owns(default_team: Path) -> None:
 
 
 def test_the_two_vocabularies_are_one(default_team: Path) -> None:
-    """The grants that the questions accept are those that `infrastructure/access.py` knows."""
-    tree = ast.parse((default_team / "infrastructure" / "access.py").read_text(encoding="utf-8"))
+    """The grants that the questions accept are those that `roster.py` knows."""
+    reader = default_team / "src/utils/quant_team_utils/roster.py"
+    tree = ast.parse(reader.read_text(encoding="utf-8"))
     literals = {
         ast.unparse(target): node.value
         for node in tree.body

@@ -1,1 +1,1 @@
-"""Who may do what, and the credentials of production: code that runs beside the research, never inside it."""
+"""Who may do what, and the credentials of production: code beside the research, never inside it."""

@@ -26,7 +26,7 @@ COMMANDS = {
     "sandbox": ("quant_team_data.commands:sandbox", "The local TickDB as a server."),
     "data": ("quant_team_data.commands:data", "Market data: fetch, import, lock, verify."),
     "run": ("quant_team_backtest.commands:run", "One backtest, logged."),
-    "access": ("infrastructure.access:command", "Who may do what: compile."),
+    "access": ("infrastructure.commands:access", "Compile the access files from the roster."),
     "team": ("quant_team_cli.team:command", "The roster: list, edit."),
     "template": (
         "quant_team_cli.template:command",
