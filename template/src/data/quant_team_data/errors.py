@@ -1,5 +1,4 @@
-"""What can go wrong with market data: one class per action a caller can take, and every TickDB
-code in one table.
+"""What can go wrong with market data: a class per action to take, and TickDB's codes in a table.
 
 The vendor speaks two dialects. A code may be an integer, a number in a string, a word, or stand
 only inside the message as `[1001] ...`; an error may ride on any HTTP status, 200 included.
@@ -22,8 +21,8 @@ class TickDBError(QuantError):
     Attributes:
         code: TickDB's own code as text ("2002", "AMBIGUOUS_SYMBOL"), or None if there was none.
         http_status: status of the response, or None if there was no response.
-        endpoint: path that was asked, such as "/v1/market/kline".
-        symbol: symbol that was asked for, as the caller spelled it.
+        endpoint: path of the request, such as "/v1/market/kline".
+        symbol: symbol of the request, as the caller spelled it.
         retryable: the same request may succeed later.
         retry_after: seconds to wait, as the service asks, or None.
         available_types: the types to choose from, for an ambiguous symbol.
@@ -83,7 +82,7 @@ class SubscriptionLimitError(TickDBError):
 
 
 class ServerError(TickDBError):
-    """TickDB has a fault: try again later."""
+    """TickDB reports an internal error: try again later."""
 
 
 class TransportError(TickDBError):
@@ -91,7 +90,7 @@ class TransportError(TickDBError):
 
 
 class DecodeError(TickDBError):
-    """The answer is not what the protocol promises: do not compute with it."""
+    """The response breaks the protocol: do not compute with it."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +102,20 @@ class Rule:
     sentence: str
 
 
-_KEY = "put your own key into .env as TICKDB_API_KEY, or set TICKDB_BASE_URL=sandbox to work without one."
-_PLAN = "ask for less, or see the plan in the TickDB dashboard."
+_KEY = (
+    "put your own key into .env as TICKDB_API_KEY, or set TICKDB_BASE_URL=sandbox to work without "
+    "one."
+)
+_PLAN = "request less, or see the plan in the TickDB dashboard."
 _LATER = "try again in a few minutes."
 _SPELL = "spell it with its market, as in AAPL.US, 700.HK, 600519.SH, BTCUSDT or EURUSD."
 
-_AUTH = Rule(AuthError, False, f"TickDB refuses this API key as invalid or expired: {_KEY}")
+_AUTH = Rule(AuthError, False, f"TickDB rejected this API key (invalid or expired): {_KEY}")
 _DENIED = Rule(PlanError, False, f"This API key has no permission for {{endpoint}}: {_PLAN}")
 _ARGUMENT = Rule(
     BadRequestError,
     False,
-    "TickDB refuses the request to {endpoint} ({message}): correct the arguments.",
+    "TickDB rejected the request to {endpoint} ({message}): correct the arguments.",
 )
 _RATE = Rule(
     RateLimitError, True, "TickDB's rate limit is reached: wait a minute, or send fewer requests."
@@ -126,12 +128,12 @@ _NO_FUNDAMENTALS = Rule(
     False,
     "TickDB has no fundamental data for the symbol {symbol}: check its spelling.",
 )
-_SERVER = Rule(ServerError, True, f"TickDB has a fault of its own ({{message}}): {_LATER}")
+_SERVER = Rule(ServerError, True, f"TickDB reported an internal error ({{message}}): {_LATER}")
 _AWAY = Rule(ServerError, True, f"TickDB has no data for {{endpoint}} at the moment: {_LATER}")
 
 CODES: dict[str, Rule] = {
     "1001": _AUTH,
-    "1002": Rule(AuthError, False, f"TickDB got no API key: {_KEY}"),
+    "1002": Rule(AuthError, False, f"TickDB received no API key: {_KEY}"),
     "1003": Rule(
         AuthError,
         False,
@@ -151,12 +153,12 @@ CODES: dict[str, Rule] = {
     "2003": Rule(
         BadRequestError,
         False,
-        "TickDB refuses the time range ({message}): give a start before the end.",
+        "TickDB rejected the time range ({message}): give a start before the end.",
     ),
     "2004": Rule(
         BadRequestError,
         False,
-        "The request to {endpoint} asks for too much at once: ask for fewer items.",
+        "The request to {endpoint} asks for too much at once: request fewer items.",
     ),
     "2005": Rule(BadRequestError, False, f"TickDB cannot read the symbol {{symbol}}: {_SPELL}"),
     "2006": Rule(
@@ -167,7 +169,7 @@ CODES: dict[str, Rule] = {
     "2008": Rule(
         BadRequestError,
         False,
-        "TickDB answers {endpoint} only compressed: send Accept-Encoding: gzip.",
+        "TickDB serves {endpoint} only compressed: send Accept-Encoding: gzip.",
     ),
     "AMBIGUOUS_SYMBOL": Rule(
         AmbiguousSymbolError,
@@ -189,7 +191,7 @@ CODES: dict[str, Rule] = {
     "3005": Rule(
         RateLimitError,
         True,
-        "The symbol {symbol} is asked for too often: wait a moment, or ask less.",
+        "The symbol {symbol} is requested too often: wait a moment, or send fewer requests.",
     ),
     "3006": Rule(
         PlanError,
@@ -197,12 +199,12 @@ CODES: dict[str, Rule] = {
         f"The plan of this API key does not include the symbol {{symbol}}: {_PLAN}",
     ),
     "3007": Rule(
-        PlanError, False, "The plan of this API key has no history that old: ask for a later start."
+        PlanError, False, "The plan of this API key has no history that old: choose a later start."
     ),
     "3008": Rule(
         PlanError,
         False,
-        "The plan of this API key has no time ranges: use fetch_klines, or change it.",
+        "The plan of this API key has no time ranges: use fetch_klines, or change the plan.",
     ),
     "3009": Rule(
         PlanError, False, f"The plan of this API key does not include {{endpoint}}: {_PLAN}"
@@ -219,32 +221,33 @@ CODES: dict[str, Rule] = {
     "5006": Rule(
         ServerError,
         False,
-        "TickDB has no adjusted bars for the symbol {symbol}: ask for unadjusted ones.",
+        "TickDB has no adjusted bars for the symbol {symbol}: request unadjusted ones.",
     ),
     "40001": _ARGUMENT,
     "40101": _AUTH,
     **dict.fromkeys(("40404", "40405"), _NO_FUNDAMENTALS),
     "50001": _SERVER,
-    # HTTP statuses, for answers that carry no code of TickDB's own; some carry the status as their
-    # code.
+    # HTTP statuses, for responses without a code of TickDB's own; some carry the status as code.
     "400": _ARGUMENT,
     "401": _AUTH,
     "403": _DENIED,
     "404": Rule(
-        BadRequestError, False, "There is nothing at {endpoint}: check TICKDB_BASE_URL in .env."
+        BadRequestError, False, "TickDB has no endpoint {endpoint}: check TICKDB_BASE_URL in .env."
     ),
     "406": _ARGUMENT,
     "408": _AWAY,
     "422": _ARGUMENT,
     "429": _RATE,
 }
-# What is wrong with one symbol of many, so that the others may be asked for without it.
+# What is wrong with one symbol of many, so that the others may be requested without it.
 OF_ONE_SYMBOL = frozenset({"2002", "2004", "2005", "2006", "3006", "AMBIGUOUS_SYMBOL"})
+# What is true for every symbol: no other would do better.
+FATAL = (AuthError, ConfigError, QuotaExhaustedError)
 _WORDS = frozenset(code for code in CODES if not code.isdecimal())
 _UNKNOWN = Rule(
     TickDBError,
     False,
-    "TickDB answers {endpoint} with an error ({message}): see its documentation.",
+    "TickDB reported an error for {endpoint} ({message}): see its documentation.",
 )
 
 
@@ -278,13 +281,13 @@ def error_of(
     symbol: str | None = None,
     retry_after: float | None = None,
 ) -> TickDBError | None:
-    """Return the error that an answer means, or None if it is a success.
+    """Return the error that a response means, or None if it is a success.
 
     Args:
         status: HTTP status.
-        body: decoded JSON, or None if the body is no JSON.
-        endpoint: path that was asked.
-        symbol: symbol that was asked for.
+        body: decoded JSON, or None if the body is not JSON.
+        endpoint: path of the request.
+        symbol: symbol of the request.
         retry_after: seconds to wait, as the service asks.
     """
     code = code_of(body)

@@ -1,9 +1,9 @@
-"""What a plan gives, how fast its key may ask, and what a waiting person sees.
+"""What a plan gives, and how fast its key may send requests.
 
 TickDB counts requests per minute. `Limiter` keeps a key below its plan's rate with one sliding
 window for all threads and processes of this machine: rows in a small SQLite file of the user's
 cache folder, named by a digest of the key. A file beside it remembers the plan, so that key status
-is asked about once a day and only when it matters.
+is requested once a day and only when it matters.
 """
 
 from __future__ import annotations
@@ -13,23 +13,31 @@ import json
 import logging
 import os
 import sqlite3
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from quant_team_utils import files, paths
+
 WINDOW = 60_000  # ms: TickDB counts per minute, from when on is not documented
 SHARE = 0.9  # of the plan's rate, for the service may count differently
-REMEMBERED = 86_400  # seconds for which a plan is not asked for again
-NOTICEABLE = 2.0  # seconds: a longer wait is told
+REMEMBERED = 86_400  # seconds for which a plan is remembered
+NOTICEABLE = 2.0  # seconds: longer waits are logged as warnings
 
 logger = logging.getLogger(__name__)
-sleep, now = time.sleep, time.time  # tests replace them
+
+Clock = Callable[[], datetime]  # aware
+Sleep = Callable[[float], None]  # takes seconds
+
+
+def utc_now() -> datetime:
+    """Return this machine's time, aware, in UTC: the clock of whoever is given no other."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ class Plan:
         name: as in the dashboard.
         rate: requests per minute.
         days: of history.
-        ranges: bars can be asked for by time; without it, only the newest.
+        ranges: bars can be requested by time; without it, only the newest.
     """
 
     name: str
@@ -60,15 +68,24 @@ PLANS = {
     "allus": Plan("All-US", 1500, 5 * 365),
 }
 PLANS |= {"basic": PLANS["starter"], "pro": PLANS["professional"]}  # the names of 1.0.2
+_ALL = 100 * 365  # days: nothing is known of the history, so nothing is held back
 
 
 def plan_of(name: object, rate: object = None) -> Plan:
-    """Return the plan of a name in any spelling, with another rate where the service says so; unknown means Free."""
-    known = PLANS.get("".join(letter for letter in str(name).lower() if letter.isalpha()), FREE)
-    stated = (
-        rate if isinstance(rate, int) and not isinstance(rate, bool) and rate > 0 else known.rate
-    )
-    return Plan(known.name, stated, known.days, known.ranges)
+    """Return the plan of a name in any spelling.
+
+    No name means Free. An unknown name gets the rate of Free, and its history is not limited here.
+
+    Args:
+        name: as the service writes it.
+        rate: requests per minute where the service says so; anything but a count is ignored.
+    """
+    letters = "".join(letter for letter in str(name).lower() if letter.isalpha())
+    unknown = Plan(str(name), FREE.rate, _ALL) if name else FREE
+    known = PLANS.get(letters, unknown)
+    if not isinstance(rate, int) or isinstance(rate, bool) or rate <= 0:
+        rate = known.rate
+    return Plan(known.name, rate, known.days, known.ranges)
 
 
 class Limiter:
@@ -76,17 +93,32 @@ class Limiter:
 
     Args:
         api_key: whose budget; only a digest of it is stored.
-        plan: name of the plan; else the remembered one, else Free until key status tells.
+        plan: name of the plan; default: the remembered one, else Free until key status says.
+        clock: returns the time, aware.
+        sleep: waits for seconds.
+        folder: where the budget is kept; default: the user's cache folder, one for all clones.
 
     Attributes:
         plan: what is known of the plan.
-        known: it was told by the caller or the service, not assumed.
+        known: the caller or the service has named it; otherwise Free is assumed.
     """
 
-    def __init__(self, api_key: str, plan: str | None = None) -> None:
-        stem = folder() / hashlib.sha256(f"tickdb {api_key}".encode()).hexdigest()[:20]
-        self._note, self._fixed = stem.with_suffix(".json"), plan is not None
-        remembered = None if plan else _remembered(self._note)
+    def __init__(
+        self,
+        api_key: str,
+        plan: str | None = None,
+        *,
+        clock: Clock = utc_now,
+        sleep: Sleep = time.sleep,
+        folder: Path | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        name = hashlib.sha256(f"tickdb {api_key}".encode()).hexdigest()[:20]
+        stem = (folder or paths.user_cache()) / name
+        self._note = stem.with_suffix(".json")
+        self._fixed = plan is not None
+        remembered = None if plan else _remembered(self._note, clock())
         self.plan = plan_of(plan) if plan else remembered or FREE
         self.known = bool(plan or remembered)
         self._asked = self.known
@@ -95,13 +127,15 @@ class Limiter:
         self._set_rate()
 
     def acquire(self, ask: Callable[[], Plan | None]) -> None:
-        """Wait until one more request fits into the last minute; `ask` returns the plan, or None if it cannot."""
+        """Wait until one more request fits into the last minute.
+
+        Args:
+            ask: returns the plan as key status says, or None; called once, before the first wait.
+        """
         with self._lock:
-            while (wait := self._wait()) > 0:
+            while (wait := self._count()) > 0:
                 if not self._asked:
-                    self._asked = True
-                    if plan := ask():
-                        self.learn(plan)
+                    self._ask(ask)
                     continue
                 if wait > NOTICEABLE:
                     logger.warning(
@@ -110,33 +144,44 @@ class Limiter:
                         self.plan.rate,
                         wait,
                     )
-                sleep(wait)
+                self._sleep(wait)
+
+    def known_plan(self, ask: Callable[[], Plan | None]) -> Plan | None:
+        """Return the plan, or None if nobody knows it; `ask` is called once, as in `acquire`."""
+        with self._lock:
+            if not self._asked:
+                self._ask(ask)
+            return self.plan if self.known else None
 
     def learn(self, plan: Plan) -> None:
         """Take over what the service says about the plan, and remember it for the next process."""
         if self._fixed or (self.known and plan == self.plan):
             return
-        self.plan, self.known = plan, True
+        self.plan = plan
+        self.known = True
         self._set_rate()
-        part = self._note.with_suffix(f".{os.getpid()}.{threading.get_ident()}")
+        note = {"plan": plan.name, "rate": plan.rate, "asked": self._clock().timestamp()}
         try:
-            part.write_text(
-                json.dumps({"plan": plan.name, "rate": plan.rate, "asked": now()}), encoding="utf-8"
-            )
-            part.replace(self._note)
-        except OSError as error:
+            files.replace(self._note, json.dumps(note).encode())
+        except files.FileError as error:
             logger.info("the plan is not remembered: %s", error)
+
+    def _ask(self, ask: Callable[[], Plan | None]) -> None:
+        self._asked = True
+        plan = ask()
+        if plan is not None:
+            self.learn(plan)
 
     def _set_rate(self) -> None:
         from pyrate_limiter import Rate
 
         self._bucket.rates = [Rate(max(1, int(self.plan.rate * SHARE)), WINDOW)]
 
-    def _wait(self) -> float:
+    def _count(self) -> float:
         """Count one request and return 0, or return the seconds until there is room for one."""
         from pyrate_limiter import RateItem
 
-        item = RateItem("request", int(now() * 1000))
+        item = RateItem("request", int(self._clock().timestamp() * 1000))
         if self._bucket.put(item):
             return 0.0
         wait = float(self._bucket.waiting(item))
@@ -151,30 +196,21 @@ def limiter(api_key: str, plan: str | None = None) -> Limiter:
 
 @cache
 def _limiter(api_key: str, plan: str | None, process: int) -> Limiter:
-    return Limiter(
-        api_key, plan
-    )  # one for each process: a fork must not use its parent's connection
+    """Return one for each process: a fork must not use its parent's connection."""
+    return Limiter(api_key, plan)
 
 
-def folder() -> Path:
-    """Return where budgets are kept: one place for all clones of this user."""
-    return Path.home() / ".cache" / "quant-team"
-
-
-def _remembered(note: Path) -> Plan | None:
+def _remembered(note: Path, now: datetime) -> Plan | None:
     try:
         found = json.loads(note.read_text(encoding="utf-8"))
-        return (
-            plan_of(found["plan"], found["rate"])
-            if 0 <= now() - found["asked"] < REMEMBERED
-            else None
-        )
+        age = now.timestamp() - found["asked"]
+        return plan_of(found["plan"], found["rate"]) if 0 <= age < REMEMBERED else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _bucket(path: Path) -> Any:
-    """Return the counter that all processes share, or one of this process where no file can be written."""
+    """Return the counter of all processes, or one of this process if no file can be written."""
     from pyrate_limiter import InMemoryBucket, Rate, SQLiteBucket
 
     rates = [Rate(1, WINDOW)]
@@ -184,29 +220,3 @@ def _bucket(path: Path) -> Any:
     except (OSError, sqlite3.Error) as error:
         logger.info("the rate limit holds for this process only: %s", error)
         return InMemoryBucket(rates)
-
-
-@contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that counts what is done; a bar shows once it takes longer than two seconds.
-
-    Only on a terminal, on standard error, and for the main thread: one bar at a time.
-    """
-    began, done, bar = time.monotonic(), 0, None
-    visible = sys.stderr.isatty() and threading.current_thread() is threading.main_thread()
-
-    def advance(count: int) -> None:
-        nonlocal done, bar
-        done += count
-        if bar is None and visible and time.monotonic() - began > NOTICEABLE:
-            import click
-
-            bar, count = click.progressbar(length=total, label=label, file=sys.stderr), done
-        if bar is not None:
-            bar.update(count)
-
-    try:
-        yield advance
-    finally:
-        if bar is not None:
-            bar.render_finish()

@@ -7,12 +7,14 @@ definition of a valid bar; the client, the cache, imports and backtests all ask 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+import re
+from collections.abc import Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -27,6 +29,8 @@ COLUMNS = ("time", *VALUES)
 SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
 _PLAIN = dict.fromkeys(COLUMNS, pl.Float64()) | {"time": pl.Int64()}
 
+# Milliseconds since 1970 in UTC, until the year 2286: what is larger is another unit.
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999_999)]
 T = TypeVar("T")
 M = TypeVar("M", bound="Message")
 
@@ -52,7 +56,7 @@ class Bar(Message, gc=False):
         volume: units traded, 0 or more.
     """
 
-    time: int
+    time: Milliseconds
     open: float
     high: float
     low: float
@@ -71,7 +75,7 @@ class Klines(Message):
 class Timed(Message):
     """Base of what happens at a `timestamp`, which a few endpoints send in seconds."""
 
-    timestamp: int
+    timestamp: Milliseconds
 
     def __post_init__(self) -> None:
         """Bring the time to milliseconds, and numbers that are none to None.
@@ -250,6 +254,65 @@ class KeyStatus(Message):
     remaining_seconds: float | None = None
 
 
+# The containers in which answers carry these
+
+
+class Named(Message):
+    """Anything that says which symbol it is about."""
+
+    symbol: str
+
+
+class Trades(Message):
+    """The newest trades of one symbol."""
+
+    trades: list[Trade]
+
+
+class Factors(Message):
+    """Adjustment factors by symbol."""
+
+    data: dict[str, list[Factor]]
+
+
+class Pagination(Message):
+    """How many there are on all pages together."""
+
+    total: int
+
+
+class Products(Message):
+    """One page of the list of symbols."""
+
+    products: list[Product]
+    pagination: Pagination
+
+
+class Intervals(Message):
+    """The bar intervals that TickDB has."""
+
+    intervals: list[str]
+
+
+class TradingDays(Message):
+    """Trading days as YYYYMMDD: the full ones, and the half days among them."""
+
+    trade_days: list[str]
+    half_trade_days: list[str]
+
+
+class Keys(Message):
+    """The status of every key of an account, each with the first letters of the key."""
+
+    api_keys: list[msgspec.Raw]
+
+
+class KeyPrefix(Message):
+    """The first letters of a key."""
+
+    key_prefix: str | None = None
+
+
 class Answer(msgspec.Struct, Generic[T]):
     """The envelope of every answer; `code` is 0 for a success, as a number or as text."""
 
@@ -257,11 +320,14 @@ class Answer(msgspec.Struct, Generic[T]):
     code: int | str | None = None
 
 
-@cache
 def decoder(kind: type[T]) -> msgspec.json.Decoder[Answer[T]]:
     """Return the decoder of answers whose `data` are of a kind; numbers may come as text."""
-    envelope = cast("Any", Answer)[kind]
-    return msgspec.json.Decoder(envelope, strict=False)
+    return cast("msgspec.json.Decoder[Answer[T]]", _decoder(cast("Hashable", kind)))
+
+
+@cache
+def _decoder(kind: Any) -> Any:
+    return msgspec.json.Decoder(Answer[kind], strict=False)
 
 
 def record(content: msgspec.Raw, kind: type[M]) -> M:
@@ -278,6 +344,29 @@ def record(content: msgspec.Raw, kind: type[M]) -> M:
             if field.default is None and not _fits(fields.get(field.name), field.type):
                 fields[field.name] = None
         return msgspec.convert(fields, kind, strict=False)
+
+
+def describe(content: bytes, problem: Exception, about: str) -> str:
+    """Return what is wrong with content that cannot be decoded; a bar is named by its time.
+
+    Args:
+        content: an answer with `klines`, or any other.
+        problem: what the decoder says.
+        about: the symbol, or what else was requested.
+    """
+    reason, _, place = str(problem).partition(" - at ")
+    field = re.search(r"klines\[(\d+)\](?:\.(\w+))?", place)
+    if field is None:
+        return f"{about}: {problem}"
+    when = "an unreadable time"
+    with contextlib.suppress(
+        LookupError, TypeError, ValueError, OverflowError, msgspec.DecodeError
+    ):
+        body = msgspec.json.decode(content)
+        time = int(body.get("data", body)["klines"][int(field[1])]["time"])
+        when = f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%dT%H:%MZ}"
+    name = f"{field[2]}: " if field[2] else ""
+    return f"the bar of {about} at {when}: {name}{reason}"
 
 
 def _fits(value: object, kind: Any) -> bool:
@@ -341,7 +430,7 @@ class Fault(NamedTuple):
 
     def of(self, symbol: str) -> str:
         """Return what is wrong as a phrase: symbol, time, field, reason."""
-        when = f"{self.time:%Y-%m-%d %H:%M} UTC" if self.time else "a time that is missing"
+        when = f"{self.time:%Y-%m-%dT%H:%MZ}" if self.time else "an unreadable time"
         return f"the bar of {symbol} at {when}: {self.field} {self.reason}"
 
 

@@ -1,0 +1,185 @@
+"""What came, as messages: decoded, checked, in batches of symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+import polars as pl
+
+from quant_team_data import errors, messages
+from quant_team_data.errors import TickDBError
+from quant_team_data.many import Result, in_order
+from quant_team_data.markets import canonical
+from quant_team_data.messages import Klines
+from quant_team_data.retries import data_of
+from quant_team_data.transport import PATIENCE, Caller, Response, Timeout
+from quant_team_utils.errors import QuantError
+
+BATCH = 50  # symbols that TickDB takes at most per request
+SUCCESS = (0, "0")
+
+T = TypeVar("T")
+R = TypeVar("R")
+Read = Callable[[msgspec.Raw | None, str], R]  # takes what came for a symbol, and the symbol
+
+
+class TypedCaller(Caller):
+    """A caller whose answers are messages."""
+
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        kind: type[T],
+        about: str,
+        timeout: Timeout = PATIENCE,
+    ) -> T | None:
+        """Return the `data` of the answer to a GET, sent again where that may help.
+
+        Args:
+            path: such as "/v1/market/kline".
+            params: of the query; one that is None is left out.
+            kind: a type that msgspec can decode.
+            about: the symbol, or what else is requested; for the sentence of an error.
+            timeout: seconds to connect, and to wait for the response.
+        """
+
+        def typed(response: Response) -> T | None:
+            return read(response, kind, about, self.clock())
+
+        return self.call(path, params, typed, timeout=timeout)
+
+    def needed(self, path: str, params: Mapping[str, Any], kind: type[T], about: str) -> T:
+        """Return what `get` returns, if that is not nothing."""
+        found = self.get(path, params, kind, about)
+        if found is None:
+            raise invalid(f"{about}: nothing came", about)
+        return found
+
+    def batch(
+        self,
+        path: str,
+        symbols: Iterable[str],
+        params: Mapping[str, Any],
+        read_one: Read[R],
+        timeout: Timeout = PATIENCE,
+    ) -> Result[R]:
+        """Request 50 symbols at a time.
+
+        A batch that is refused for one of them is halved until that one is alone.
+        """
+        asked = list(dict.fromkeys(symbols))
+        parts = [asked[at : at + BATCH] for at in range(0, len(asked), BATCH)]
+        data: dict[str, R] = {}
+        failed: dict[str, QuantError] = {}
+        while parts:
+            part = parts.pop()
+            try:
+                given = self._part(path, part, params, timeout)
+            except errors.FATAL:
+                raise
+            except TickDBError as error:
+                if len(part) > 1 and error.code in errors.OF_ONE_SYMBOL:
+                    middle = len(part) // 2
+                    parts += [part[:middle], part[middle:]]
+                else:
+                    failed |= dict.fromkeys(part, error)
+                continue
+            for symbol in part:
+                try:
+                    data[symbol] = read_one(given.get(canonical(symbol)), symbol)
+                except (errors.SymbolNotFoundError, errors.DecodeError) as error:
+                    failed[symbol] = error
+        return in_order(asked, data, failed)
+
+    def _part(
+        self, path: str, part: list[str], params: Mapping[str, Any], timeout: Timeout
+    ) -> dict[str, msgspec.Raw]:
+        """Return what one request gives, by canonical symbol, undecoded."""
+        names = ",".join(one_symbol(symbol) for symbol in part)
+        wanted = {"symbols": names, **params}
+        items = self.get(path, wanted, list[msgspec.Raw], names, timeout) or []
+        # The service repeats the spelling of the request, or its own.
+        return {canonical(record(item, messages.Named, names).symbol): item for item in items}
+
+
+def read(response: Response, kind: type[T], about: str, now: datetime) -> T | None:
+    """Return the `data` of a response as a message; null is None.
+
+    Args:
+        response: of this project's transport.
+        kind: a type that msgspec can decode.
+        about: the symbol, or what else was requested; for the sentence.
+        now: aware.
+
+    Raises:
+        TickDBError: the subclass that fits; DecodeError for data of another shape.
+    """
+    answer = None
+    problem: Exception | None = None
+    try:
+        answer = messages.decoder(kind).decode(response.content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        problem = error
+    if answer is None or response.status_code != 200 or answer.code not in SUCCESS:
+        data_of(response, now)  # raises the error that the response means
+    if answer is None:
+        what = messages.describe(response.content, problem or ValueError(), about)
+        raise invalid(what, about)
+    return answer.data
+
+
+def invalid(what: str, about: str) -> errors.DecodeError:
+    """Return the error for data that the protocol does not allow."""
+    return errors.DecodeError(
+        f"TickDB's response contains invalid data ({what}): report it to TickDB, or leave it out.",
+        symbol=about,
+    )
+
+
+def frame(found: Klines | None, symbol: str) -> pl.DataFrame:
+    """Return the bars of an answer as a frame, all of them valid."""
+    bars = messages.frame_of(found.klines if found else [])
+    fault = messages.fault(bars)
+    if fault is not None:
+        raise invalid(fault.of(symbol), symbol)
+    return bars
+
+
+def record(content: msgspec.Raw, kind: type[messages.M], about: str) -> messages.M:
+    """Return what `messages.record` returns.
+
+    Raises:
+        DecodeError: it is of another shape.
+    """
+    with valid(about, bytes(content)):
+        return messages.record(content, kind)
+
+
+@contextmanager
+def valid(about: str, content: bytes = b"") -> Iterator[None]:
+    """Turn what goes wrong with a message of another shape into the one error for it."""
+    try:
+        yield
+    except (msgspec.DecodeError, ValueError) as error:
+        what = messages.describe(content, error, about)
+        raise invalid(what, about) from None
+
+
+def one_symbol(symbol: str) -> str:
+    """Return a symbol that is one symbol: a comma would ask for two.
+
+    Raises:
+        BadRequestError: it is not.
+    """
+    if not symbol or not symbol.isprintable() or any(mark in symbol for mark in ", "):
+        raise errors.BadRequestError(
+            f"{symbol!r} is not one symbol: spell it as in AAPL.US, 700.HK, BTCUSDT.",
+            symbol=symbol,
+            code="2005",
+        )
+    return symbol
