@@ -11,14 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from quant_team_data import cache
-from quant_team_data.cache import SCHEMA, Series
+from quant_team_data.cache import Series
 from quant_team_data.commands import data
 from quant_team_data.importing import import_file
+from quant_team_data.messages import SCHEMA, VALUES
 from quant_team_utils.errors import QuantError
 
 HEAD = "time,open,high,low,close,volume\n"
 PRICES = "10,12,9,11,1000\n"
 HOUR = 3_600_000
+NOW = datetime(2024, 7, 5, 15, 29, 59, tzinfo=UTC)
 T0 = 1_704_205_800_000  # 2024-01-02 14:30 UTC
 
 
@@ -102,7 +104,7 @@ def test_parquet_is_read_with_its_own_types(
 ) -> None:
     """Dates, aware and naive times and numbers of a Parquet file."""
     path = tmp_path / "bars.parquet"
-    prices = {name: [10, 10] for name in cache.VALUES}
+    prices = {name: [10, 10] for name in VALUES}
     pl.DataFrame({"Time": times, **prices}).write_parquet(path)
     series, _ = import_file(path, "AAPL.US", "1d", "acme", tz)
     assert cache.load(series).bars["time"].dt.date().to_list() == [
@@ -132,17 +134,19 @@ def rows(*lines: str) -> str:
             {},
             "another row has.*row 1.*14:30",
         ),
-        (rows("2024-01-02T14:30Z,1,1,2,1,1"), {}, "high below its low in row 1"),
+        (rows("2024-01-02T14:30Z,1,1,2,1,1"), {}, "high is below low in row 1"),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,,1"),
             {},
-            "missing or none in row 2",
+            "close is not a finite number in row 2",
         ),
-        (rows("2024-01-02T14:30Z,1,nan,1,1,1"), {}, "missing or none"),
-        (rows("2024-01-02T14:30Z,1,inf,1,1,1"), {}, "missing or none"),
-        (rows('2024-01-02T14:30Z,"1,000",1,1,1,1'), {}, "missing or none"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,-1"), {}, "volume below zero"),
-        (rows("2999-01-02T14:30Z,1,1,1,1,1"), {}, "has not come yet"),
+        (rows("2024-01-02T14:30Z,1,nan,1,1,1"), {}, "is not a finite number"),
+        (rows("2024-01-02T14:30Z,1,inf,1,1,1"), {}, "is not a finite number"),
+        (rows('2024-01-02T14:30Z,"1,000",1,1,1,1'), {}, "is not a finite number"),
+        (rows("2024-01-02T14:30Z,1,1,1,1,-1"), {}, "volume is below 0"),
+        (rows("2024-07-05T15:30Z,1,1,1,1,1"), {"now": NOW}, "has not come yet in row 1"),
+        (rows("2024-01-02T14:30Z,1,1,1,2,1"), {}, "close is above high in row 1"),
+        (rows("2024-01-02T14:30Z,0,1,0,1,1"), {}, "low is not above 0 in row 1"),
         (rows("01/02/2024 9:30,1,1,1,1,1"), {}, "unreadable time '01/02/2024 9:30'.*row 1"),
         (rows(",1,1,1,1,1"), {}, "unreadable time"),
         (
@@ -165,14 +169,14 @@ def rows(*lines: str) -> str:
         (
             "date,time,open,high,low,close,volume\n2024-01-02,14:30,1,1,1,1,1\n",
             {},
-            "two columns of one meaning",
+            "two columns for time",
         ),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1"),
             {"source": "Acme Inc"},
-            "source 'Acme Inc' is no name",
+            "source 'Acme Inc' is not a name",
         ),
-        (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"source": "../x"}, "is no name"),
+        (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"source": "../x"}, "is not a name"),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1"),
             {"symbol": "apple"},
@@ -181,7 +185,7 @@ def rows(*lines: str) -> str:
         (rows("2024-01-02T14:30Z,1,1,1,1,1"), {"interval": "1H"}, "did you mean 1h"),
     ],
 )
-def test_what_are_no_bars_is_refused(
+def test_what_is_not_a_bar_is_rejected(
     tmp_path: Path, text: str, options: dict[str, Any], sentence: str
 ) -> None:
     """Each fault is one sentence that names it and its row, and nothing was stored."""

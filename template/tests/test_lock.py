@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from quant_team_data import cache, lock, markets
-from quant_team_data.cache import SCHEMA, Series
+from quant_team_data.cache import Series
 from quant_team_data.commands import data
 from quant_team_data.lock import LockError
 from quant_team_data.markets import bar_opens, market_of, milliseconds, sessions
+from quant_team_data.messages import SCHEMA, VALUES
 from quant_team_utils import git, roster
 
 AAPL = Series.of("sandbox", "AAPL.US", "1d")
@@ -81,7 +82,7 @@ def test_the_digest_is_over_the_canonical_bytes() -> None:
     bars = cache.load(AAPL).bars
     times = [milliseconds(time) for time in bars["time"]]
     raw = struct.pack("<3q", *times) + b"".join(
-        struct.pack("<3d", *bars[name]) for name in cache.VALUES
+        struct.pack("<3d", *bars[name]) for name in VALUES
     )
     assert lock.digest(bars) == f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
@@ -127,7 +128,7 @@ def test_a_revision_is_accepted_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(LockError, match="differ"):
         lock.accept("AAPL.US", "2024-02", "why")
     fill(AAPL, day(1), day(11, 3), {day(9, 2): 5.0})
-    with pytest.raises(LockError, match="Say why"):
+    with pytest.raises(LockError, match="say why"):
         lock.accept("AAPL.US", "2024-02", " \n")
     done = quant_data("lock", "--accept", "AAPL.US", "2024-02", "--reason", "a late\nsplit")
     assert done.exit_code == 0, done.output
@@ -176,13 +177,13 @@ def test_nobody_locks_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (lambda text: "<<<<<<< HEAD\n" + text, "conflict marks at line 1"),
-        (lambda text: text + "=======\n", "conflict marks at line 3"),
-        (lambda text: text.replace("sha256:", "sha1:"), "no such fields at line 2.*git checkout"),
+        (lambda text: "<<<<<<< HEAD\n" + text, "merge conflict at line 1"),
+        (lambda text: text + "=======\n", "merge conflict at line 3"),
+        (lambda text: text.replace("sha256:", "sha1:"), "malformed at line 2.*git checkout"),
         (lambda text: text + "x\n", "line 3"),
         (
             lambda text: text + text.replace(" 4 ", " 5 "),
-            "says two things of AAPL.US 1d of sandbox 2024-01.*line 4",
+            "has two different entries for AAPL.US 1d of sandbox 2024-01.*line 4",
         ),
         (lambda text: text.replace("AAPL", "\udcff"), "not readable text"),
     ],

@@ -6,23 +6,37 @@ elsewhere.
 
 from __future__ import annotations
 
-import itertools
 import re
 import zoneinfo
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from quant_team_data import cache
-from quant_team_data.cache import SCHEMA, VALUES, Series
-from quant_team_data.markets import INTERVALS, check_interval, milliseconds
+from quant_team_data import cache, markets, messages
+from quant_team_data.messages import COLUMNS, SCHEMA, VALUES
+from quant_team_data.series import IMPORT, Series
 from quant_team_utils.errors import QuantError
 
-PREFIX = "import:"
-NAMES = dict.fromkeys(("time", "timestamp", "datetime", "date", "open_time"), "time")
-NAMES |= {name[0]: name for name in VALUES} | {name: name for name in VALUES}
+# Names of columns, in lower case, and the columns that they mean.
+NAMES = {
+    "time": "time",
+    "timestamp": "time",
+    "datetime": "time",
+    "date": "time",
+    "open_time": "time",
+    "open": "open",
+    "o": "open",
+    "high": "high",
+    "h": "high",
+    "low": "low",
+    "l": "low",
+    "close": "close",
+    "c": "close",
+    "volume": "volume",
+    "v": "volume",
+}
+FEW = 10  # rows: so many may lie far apart
 
 
 class ImportFileError(QuantError):
@@ -30,7 +44,13 @@ class ImportFileError(QuantError):
 
 
 def import_file(
-    path: Path, symbol: str, interval: str, source: str, tz: str | None = None
+    path: Path,
+    symbol: str,
+    interval: str,
+    source: str,
+    tz: str | None = None,
+    *,
+    now: datetime | None = None,
 ) -> tuple[Series, int]:
     """Store the bars of a file and return their series and how many they are.
 
@@ -44,121 +64,169 @@ def import_file(
         symbol: TickDB's spelling, such as "AAPL.US".
         interval: one of `quant_team_data.markets.INTERVALS`.
         source: name of the vendor: lower-case letters, digits, - and _.
-        tz: IANA name of the zone of times that name none, such as "America/New_York".
+        tz: IANA name of the zone of times that do not name one, such as "America/New_York".
+        now: aware; default: the clock. No bar may open after it.
 
     Raises:
-        ImportFileError: the file cannot be read, or what is in it are no bars; the sentence names
+        ImportFileError: the file cannot be read, or it does not contain bars; the sentence names
             the first fault.
-        QuantError: symbol or interval are none.
+        BadRequestError: TickDB does not have the interval.
+        SymbolNotFoundError: the symbol fits no market.
+        AmbiguousSymbolError: it fits two.
     """
-    vendor = source.removeprefix(PREFIX)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", vendor):
-        raise ImportFileError(
-            f"The source {source!r} is no name: use lower-case letters, digits, - and _."
-        )
-    series = Series.of(PREFIX + vendor, symbol, check_interval(interval))
+    vendor = _vendor(source)
+    series = Series.of(IMPORT + vendor, symbol, markets.check_interval(interval))
+    zone = _zone(tz)
+    now = now or datetime.now(UTC)
     try:
-        zone = zoneinfo.ZoneInfo(tz) if tz else None
-    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
-        raise ImportFileError(
-            f"There is no time zone {tz!r}: name it as in --tz America/New_York."
-        ) from None
-    try:
-        content = path.read_bytes()
-        parquet = path.suffix.lower() == ".parquet"
-        table = pl.read_parquet(content) if parquet else pl.read_csv(content, infer_schema=False)
-        bars = _bars(table, zone)
-        _check(bars, INTERVALS[interval] or 28 * 86400)
+        bars = _bars(_table(path), zone)
+        _check(bars, interval, now)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         raise ImportFileError(
             f"{path} cannot be read as CSV or Parquet: check the path and the file."
         ) from None
     except ValueError as error:
         raise ImportFileError(f"{path} has {error}.") from None
-    cache.put(series, bars.sort("time"))
+    cache.put(series, bars.sort("time"), now=now)
     return series, len(bars)
 
 
+def _vendor(source: str) -> str:
+    vendor = source.removeprefix(IMPORT)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", vendor):
+        raise ImportFileError(
+            f"The source {source!r} is not a name: use lower-case letters, digits, - and _."
+        )
+    return vendor
+
+
+def _zone(name: str | None) -> zoneinfo.ZoneInfo | None:
+    if not name:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
+        raise ImportFileError(
+            f"There is no time zone {name!r}: name it as in --tz America/New_York."
+        ) from None
+
+
+# Details: reading. A ValueError says what the file has.
+
+
+def _table(path: Path) -> pl.DataFrame:
+    content = path.read_bytes()
+    if path.suffix.lower() == ".parquet":
+        return pl.read_parquet(content)
+    return pl.read_csv(content, infer_schema=False)
+
+
 def _bars(table: pl.DataFrame, zone: zoneinfo.ZoneInfo | None) -> pl.DataFrame:
-    """Return the rows as bars, in their order; a ValueError says what the file has."""
-    found = [(NAMES.get(column.name.strip().lower()), column) for column in table]
-    columns = {name: column for name, column in found if name}
-    if missing := [name for name in SCHEMA if name not in columns]:
-        raise ValueError(
-            f"no column {', '.join(missing)}: its columns are {', '.join(table.columns)}"
-        )
-    if len([name for name, _ in found if name]) > len(columns) or table.is_empty():
-        raise ValueError(
-            "no rows: there is nothing to import"
-            if table.is_empty()
-            else "two columns of one meaning"
-        )
-    times, naive = [], set()
-    for row, value in enumerate(columns["time"].to_list(), 1):
-        try:
-            opened, local = _open(value.strip() if isinstance(value, str) else value, zone)
-        except ValueError as error:
-            raise ValueError(f"{error} in row {row}") from None
-        times.append(milliseconds(opened))
-        naive.add(local)
-    if len(naive) > 1:
-        raise ValueError("times with and without a zone: write all of them the same way")
-    values = [
-        columns[name].cast(pl.Float64, strict=False).fill_null(float("nan")).alias(name)
-        for name in VALUES
-    ]
+    """Return the rows as bars, in their order."""
+    columns = _columns(table)
+    times = _times(columns["time"], zone)
+    values = []
+    for name in VALUES:
+        numbers = columns[name].cast(pl.Float64, strict=False)
+        values.append(numbers.fill_null(float("nan")).alias(name))
     return pl.DataFrame([pl.Series("time", times).cast(SCHEMA["time"]), *values])
 
 
-def _open(value: Any, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
+def _columns(table: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return the columns of a table by what they mean; others are left out."""
+    columns: dict[str, pl.Series] = {}
+    for column in table:
+        name = NAMES.get(column.name.strip().lower())
+        if name in columns:
+            raise ValueError(f"two columns for {name}")
+        if name:
+            columns[name] = column
+    missing = [name for name in COLUMNS if name not in columns]
+    if missing:
+        has = ", ".join(table.columns)
+        raise ValueError(f"no column {', '.join(missing)}: its columns are {has}")
+    if table.is_empty():
+        raise ValueError("no rows: there is nothing to import")
+    return columns
+
+
+def _times(column: pl.Series, zone: zoneinfo.ZoneInfo | None) -> list[int]:
+    """Return times in milliseconds UTC."""
+    times: list[int] = []
+    kinds: set[bool] = set()
+    for row, value in enumerate(column.to_list(), 1):
+        try:
+            opened, is_naive = _parse_time(str(value).strip(), zone)
+        except ValueError as error:
+            raise ValueError(f"{error} in row {row}") from None
+        times.append(markets.milliseconds(opened))
+        kinds.add(is_naive)
+    if len(kinds) > 1:
+        raise ValueError("times with and without a zone: write all of them the same way")
+    return times
+
+
+def _parse_time(text: str, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
     """Return a time as aware, and whether it was without a zone."""
-    text = str(value)
     if re.fullmatch(r"\d{9,19}", text):
-        number = int(text)
-        while number >= 1e11:  # nano-, micro- or milliseconds
-            number //= 1000
-        return datetime.fromtimestamp(number, UTC), False
+        return _since_1970(int(text)), False
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(
             f"an unreadable time {text[:40]!r}: write it as 2024-01-31 14:30"
         ) from None
-    if len(text) <= 10:
+    if len(text) <= len("2024-01-31"):
         return moment.replace(tzinfo=UTC), False
     if moment.tzinfo:
         return moment, False
     if zone is None:
-        raise ValueError("a time without a zone: say which, as in --tz America/New_York")
-    if (
-        moment.replace(tzinfo=zone, fold=0).utcoffset()
-        != moment.replace(tzinfo=zone, fold=1).utcoffset()
-    ):
+        raise ValueError("a time without a zone: name it as in --tz America/New_York")
+    earlier = moment.replace(tzinfo=zone, fold=0)
+    later = moment.replace(tzinfo=zone, fold=1)
+    if earlier.utcoffset() != later.utcoffset():
         raise ValueError(f"the time {text}, which {zone} has twice or never: write times in UTC")
-    return moment.replace(tzinfo=zone), True
+    return earlier, True
 
 
-def _check(bars: pl.DataFrame, step: int) -> None:
-    """Raise a ValueError that says what the rows have if they cannot be bars of this length in seconds."""
-    faults = {
-        "a number that is missing or none": ~pl.all_horizontal(
-            pl.col(name).is_finite() for name in VALUES
-        ),
-        "a high below its low": pl.col("high") < pl.col("low"),
-        "a volume below zero": pl.col("volume") < 0,
-        "a time that another row has, too,": pl.col("time").is_duplicated(),
-        "a time that has not come yet": pl.col("time") > datetime.now(UTC),
-    }
-    for fault, rule in faults.items():
-        if wrong := bars.select(rule.arg_true()).to_series().to_list():
-            raise ValueError(
-                f"{fault} in row {wrong[0] + 1} ({bars['time'][wrong[0]]:%Y-%m-%d %H:%M} UTC)"
-            )
-    apart = [
-        later - earlier for earlier, later in itertools.pairwise(sorted(bars["time"].to_list()))
-    ]
-    nearest = min(apart, default=timedelta(seconds=step)).total_seconds() / step
+def _since_1970(number: int) -> datetime:
+    while number >= 1e11:  # nano-, micro- or milliseconds
+        number //= 1000
+    return datetime.fromtimestamp(number, UTC)
+
+
+# Details: checks. A ValueError says what the file has.
+
+
+def _check(bars: pl.DataFrame, interval: str, now: datetime) -> None:
+    """Refuse rows that are not closed bars of an interval, each time once."""
+    times = bars["time"]
+    if times.is_duplicated().any():
+        raise ValueError(f"a time that another row has too{_place(bars, times.is_duplicated())}")
+    if (times > now).any():
+        raise ValueError(f"a time that has not come yet{_place(bars, times > now)}")
+    ordered = bars.with_row_index("row").sort("time")
+    fault = messages.fault(ordered.select(COLUMNS))
+    if fault is not None:
+        wrong = pl.Series([row == ordered["row"][fault.row] for row in range(len(bars))])
+        raise ValueError(f"a bar whose {fault.field} {fault.reason}{_place(bars, wrong)}")
+    _check_distance(times.sort(), interval)
+
+
+def _place(bars: pl.DataFrame, wrong: pl.Series) -> str:
+    """Return where the first wrong row is."""
+    row = wrong.arg_true()[0]
+    return f" in row {row + 1} ({bars['time'][row]:%Y-%m-%d %H:%M} UTC)"
+
+
+def _check_distance(times: pl.Series, interval: str) -> None:
+    """Refuse bars that lie nearer or farther apart than their interval says."""
+    nearest = times.diff().min()
+    if nearest is None:  # one bar
+        return
+    step = markets.shortest(interval)
+    ratio = nearest.total_seconds() / step  # type: ignore[union-attr]
     # After a lunch break the next bar opens early; only where there are few, may all of them lie
     # far apart.
-    if nearest < 0.75 or (nearest > 1.5 and len(bars) >= 10):
-        raise ValueError(f"bars {min(apart)} apart: give the --interval that they have")
+    if ratio < 0.75 or (ratio > 1.5 and len(times) >= FEW):
+        raise ValueError(f"bars {nearest} apart: pass their --interval")

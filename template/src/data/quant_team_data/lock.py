@@ -26,26 +26,46 @@ from typing import NamedTuple
 import polars as pl
 
 from quant_team_data import cache
-from quant_team_data.cache import Series, Stored
+from quant_team_data.cache import Stored
 from quant_team_data.markets import canonical, milliseconds
-from quant_team_utils import roster
+from quant_team_data.messages import VALUES
+from quant_team_data.series import Series
+from quant_team_utils import files, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
 FILE = "data.lock"
 HEADER = "# source type symbol interval month first last count digest who when [reason]"
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
-ROW = re.compile(
-    rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ sha256:[0-9a-f]{{64}} \S+ {TIME}( .+)?"
-)
+DIGEST = r"sha256:[0-9a-f]{64}"
+ROW = re.compile(rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ {DIGEST} \S+ {TIME}( .+)?")
+FIELDS = 12  # of a line, the reason included
+CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+RESTORE = f"restore it with `git checkout -- {FILE}`"
+MOST_NAMED = 5  # months that an error names
 
 
 class LockError(QuantError):
-    """data.lock cannot be read or written as it was asked, or the bars are not those it names."""
+    """data.lock cannot be read or written, or the bars are not those it names."""
 
 
 class Line(NamedTuple):
-    """One month of one series, as text; `number` is the count of bars."""
+    """One month of one series, as text.
+
+    Attributes:
+        source: "sandbox", "tickdb", or "import:" and the name of another vendor.
+        type: asset class, in TickDB's words.
+        symbol: TickDB's spelling.
+        interval: length of the bars.
+        month: such as "2024-01", UTC.
+        first: open of the first bar, UTC.
+        last: open of the last bar, UTC.
+        number: count of the bars.
+        digest: `sha256:` and the digest of their canonical bytes.
+        who: handle of the member who locked.
+        when: time at which they did, UTC.
+        reason: why a revision was accepted; empty for a month that was not revised.
+    """
 
     source: str
     type: str
@@ -62,20 +82,36 @@ class Line(NamedTuple):
 
     @property
     def series(self) -> Series:
-        return Series(*self[:4])
+        """The series that the line speaks of."""
+        return Series(self.source, self.type, self.symbol, self.interval)
+
+    @property
+    def facts(self) -> Facts:
+        """What the line says of the bars."""
+        return Facts(self.first, self.last, self.number, self.digest)
 
     @property
     def span(self) -> tuple[int, int]:
         """The first open in milliseconds UTC, and the first after the last."""
-        return milliseconds(datetime.fromisoformat(self.first)), milliseconds(
-            datetime.fromisoformat(self.last)
-        ) + 1
+        first = datetime.fromisoformat(self.first)
+        last = datetime.fromisoformat(self.last)
+        return milliseconds(first), milliseconds(last) + 1
 
     def state(self, stored: Stored) -> str:
         """Return "same" or "differs", or "absent" if the cache is not proven for all of it."""
         if stored.lacks(*self.span):
             return "absent"
-        return "same" if _facts(cache.between(stored.bars, *self.span)) == self[5:9] else "differs"
+        bars = cache.between(stored.bars, *self.span)
+        return "same" if _facts(bars) == self.facts else "differs"
+
+
+class Facts(NamedTuple):
+    """What a line says of bars, as text."""
+
+    first: str
+    last: str
+    number: str
+    digest: str
 
 
 Lines = dict[tuple[Series, str], Line]
@@ -83,8 +119,9 @@ Lines = dict[tuple[Series, str], Line]
 
 def digest(bars: pl.DataFrame) -> str:
     """Return `sha256:` and the digest of the canonical bytes of bars."""
-    found = hashlib.sha256(bars["time"].to_physical().to_numpy().astype("<i8").tobytes())
-    for name in cache.VALUES:
+    times = bars["time"].to_physical().to_numpy()
+    found = hashlib.sha256(times.astype("<i8").tobytes())
+    for name in VALUES:
         found.update(bars[name].to_numpy().astype("<f8").tobytes())
     return f"sha256:{found.hexdigest()}"
 
@@ -96,87 +133,107 @@ def read() -> Lines:
         LockError: a line cannot be read, or two say different things of one month.
     """
     try:
-        rows = (project_root() / FILE).read_text(encoding="utf-8").splitlines()
+        text = (project_root() / FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError):
-        raise LockError(
-            f"{FILE} is not readable text: restore it with `git checkout -- {FILE}`."
-        ) from None
+        raise LockError(f"{FILE} is not readable text: {RESTORE}.") from None
     lines: Lines = {}
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(text.splitlines(), 1):
         if row.startswith("#") or not row.strip():
             continue
-        if not ROW.fullmatch(row):
-            merged = row.startswith(("<<<<<<<", "|||||||", "=======", ">>>>>>>"))
-            fix = (
-                "keep one line of each month"
-                if merged
-                else f"restore it with `git checkout -- {FILE}`"
-            )
+        line = _parse(row, number)
+        known = lines.setdefault((line.series, line.month), line)
+        if known.facts != line.facts:
             raise LockError(
-                f"{FILE} has {'conflict marks' if merged else 'no such fields'} at line {number}: {fix}."
-            )
-        line = Line(*row.split(" ", 11))
-        if lines.setdefault((line.series, line.month), line)[:9] != line[:9]:
-            raise LockError(
-                f"{FILE} says two things of {line.series} {line.month}: delete one, such as line {number}."
+                f"{FILE} has two different entries for {line.series} {line.month}: "
+                f"delete one, such as line {number}."
             )
     return lines
 
 
-def lock(wanted: Iterable[Series]) -> list[Line]:
+def lock(
+    wanted: Iterable[Series], *, who: str | None = None, now: datetime | None = None
+) -> list[Line]:
     """Write what the cache holds of these series into data.lock, and return the lines that are new.
 
     A month that is locked already is left as it is, or extended by bars that have come at its ends.
+    Several processes may lock at once: no agreement is lost.
+
+    Args:
+        wanted: what to lock.
+        who: handle of the member who locks; default: the member set for this clone.
+        now: aware; default: the clock.
 
     Raises:
         LockError: a locked month differs (`accept` replaces it), a month is there only in parts,
-            or nobody is set as the member who locks; nothing is written then.
+            or no member is set for this clone; nothing is written then.
+        FileError: data.lock cannot be written.
     """
-    lines, new = read(), []
-    for series in wanted:
-        stored = cache.load(series)
-        for month, bars in _months(stored.bars):
-            old = lines.get((series, month))
-            state = old.state(stored) if old else "new"
-            if old and state == "differs":
-                raise LockError(difference([old]))
-            if state != "absent" and (not old or old[5:9] != _facts(bars)):
-                new.append(_line(series, month, stored, bars, old.reason if old else ""))
-    return _written(lines, new)
+    with files.locked(project_root() / FILE):
+        lines = read()
+        new: list[Line] = []
+        for series in wanted:
+            stored = cache.load(series)
+            for month, bars in _months(stored.bars):
+                old = lines.get((series, month))
+                if _is_new(old, stored, bars):
+                    reason = old.reason if old else ""
+                    new.append(_line(series, month, stored, bars, reason, who, now))
+        _write(lines, new)
+    return new
 
 
-def accept(symbol: str, month: str, reason: str) -> list[Line]:
-    """Replace the lines of a revised month by what the cache holds now, and return them; the
-    reason stands in them.
+def accept(
+    symbol: str, month: str, reason: str, *, who: str | None = None, now: datetime | None = None
+) -> list[Line]:
+    """Replace the lines of a revised month by what the cache holds now, and return them.
+
+    Args:
+        symbol: TickDB's spelling.
+        month: such as "2024-01", UTC.
+        reason: why the revision is accepted; recorded in the lines.
+        who: handle of the member who accepts; default: the member set for this clone.
+        now: aware; default: the clock.
 
     Raises:
         LockError: no line of that symbol and month differs, or the reason is empty.
+        FileError: data.lock cannot be written.
     """
-    lines, new = read(), []
-    if not reason.split():
-        raise LockError(
-            f'Say why, as in `quant data lock --accept {symbol} {month} --reason "a late split"`.'
-        )
-    for line in lines.values():
-        if (line.symbol, line.month) == (canonical(symbol), month):
+    words = " ".join(reason.split())
+    if not words:
+        example = f'`quant data lock --accept {symbol} {month} --reason "a late split"`'
+        raise LockError(f"The reason is missing: say why, as in {example}.")
+    with files.locked(project_root() / FILE):
+        lines = read()
+        new: list[Line] = []
+        for line in lines.values():
+            if (line.symbol, line.month) != (canonical(symbol), month):
+                continue
             stored = cache.load(line.series)
             bars = dict(_months(stored.bars)).get(month)
             if bars is not None and line.state(stored) == "differs":
-                new.append(_line(line.series, month, stored, bars, " ".join(reason.split())))
-    if not new:
-        raise LockError(
-            f"No bars of {symbol} in {month} differ from {FILE}: `quant data verify` lists what does."
-        )
-    return _written(lines, new)
+                new.append(_line(line.series, month, stored, bars, words, who, now))
+        if not new:
+            raise LockError(
+                f"No bars of {symbol} in {month} differ from {FILE}: "
+                "`quant data verify` lists those that do."
+            )
+        _write(lines, new)
+    return new
 
 
 def verify() -> list[tuple[Line, str]]:
-    """Return each line of data.lock, in order, with its state, see `Line.state`."""
-    by_series = itertools.groupby(sorted(read().values()), key=lambda line: line.series)
-    loaded = ((cache.load(series), lines) for series, lines in by_series)
-    return [(line, line.state(stored)) for stored, lines in loaded for line in lines]
+    """Return each line of data.lock, in order, with its state, see `Line.state`.
+
+    Raises:
+        LockError: data.lock cannot be read.
+    """
+    found: list[tuple[Line, str]] = []
+    for series, lines in itertools.groupby(sorted(read().values()), key=_series_of):
+        stored = cache.load(series)
+        found += [(line, line.state(stored)) for line in lines]
+    return found
 
 
 def check(
@@ -185,72 +242,131 @@ def check(
     """Return whether every one of these bars is locked, and the lines from which they differ.
 
     A line covers a month, the bars may be part of it: the rest comes from what is stored. What
-    cannot be compared for want of bars is not locked.
+    cannot be compared for want of bars is not locked. Reads no file.
+
+    Args:
+        series: of the bars.
+        bars: at least one, in time order.
+        stored: what the cache holds of the series, as `cache.read_through` returns it.
+        lines: of data.lock, as `read` returns them.
     """
-    first, last = (milliseconds(bars["time"][at]) for at in (0, -1))
-    before, after = (cache.FOREVER[0], first), (last + 1, cache.FOREVER[1])
-    parts = [cache.between(stored.bars, *before), bars, cache.between(stored.bars, *after)]
-    known = Stored(pl.concat(parts), [*stored.proven, (first, last + 1)])
-    concerned = [
-        line
-        for line in lines.values()
-        if line.series == series and line.span[0] <= last and first < line.span[1]
-    ]
-    states = [(line, line.state(known)) for line in concerned]
-    locked = sum(len(cache.between(bars, *line.span)) for line, state in states if state == "same")
-    return locked == len(bars), [line for line, state in states if state == "differs"]
+    first, last = milliseconds(bars["time"][0]), milliseconds(bars["time"][-1])
+    before = cache.between(stored.bars, cache.FOREVER[0], first)
+    after = cache.between(stored.bars, last + 1, cache.FOREVER[1])
+    known = Stored(pl.concat([before, bars, after]), [*stored.proven, (first, last + 1)])
+    locked = 0
+    differing: list[Line] = []
+    for line in lines.values():
+        begin, stop = line.span
+        if line.series != series or begin > last or stop <= first:
+            continue
+        state = line.state(known)
+        if state == "same":
+            locked += len(cache.between(bars, begin, stop))
+        if state == "differs":
+            differing.append(line)
+    return locked == len(bars), differing
 
 
 def difference(lines: list[Line]) -> str:
     """Return the sentence that names the months that differ, and what to do."""
-    named = ", ".join(f"{line.series} {line.month}" for line in lines[:5]) + (
-        ", ..." if len(lines) > 5 else ""
-    )
+    named = ", ".join(f"{line.series} {line.month}" for line in lines[:MOST_NAMED])
+    if len(lines) > MOST_NAMED:
+        named += ", ..."
     fix = f'quant data lock --accept {lines[0].symbol} {lines[0].month} --reason "..."'
-    return f"The bars differ from {FILE} in {named}: `quant data verify` lists all, `{fix}` agrees to a revision."
+    return (
+        f"The bars differ from {FILE} in {named}: `quant data verify` lists all months that do, "
+        f"`{fix}` accepts a revision."
+    )
 
 
 # Details
 
 
+def _parse(row: str, number: int) -> Line:
+    if ROW.fullmatch(row):
+        return Line(*row.split(" ", FIELDS - 1))
+    if row.startswith(CONFLICT_MARKERS):
+        raise LockError(
+            f"{FILE} has a merge conflict at line {number}: keep one line for each month."
+        )
+    raise LockError(f"{FILE} is malformed at line {number}: {RESTORE}.")
+
+
+def _series_of(line: Line) -> Series:
+    return line.series
+
+
 def _months(bars: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the UTC months of bars, each with its bars, in order."""
-    starts = bars["time"].dt.truncate("1mo").rle_id().arg_unique().to_list()
+    month = bars["time"].dt.truncate("1mo")
+    starts = month.rle_id().arg_unique().to_list()
     for begin, end in itertools.pairwise([*starts, len(bars)]):
         yield f"{bars['time'][begin]:%Y-%m}", bars[begin:end]
 
 
-def _facts(bars: pl.DataFrame) -> tuple[str, ...]:
-    """Return what a line says of bars: first, last, count, digest."""
+def _facts(bars: pl.DataFrame) -> Facts | None:
+    """Return what a line says of bars, or None if there are none."""
     if bars.is_empty():
-        return ()
-    return (*(_text(bars["time"][at]) for at in (0, -1)), str(len(bars)), digest(bars))
+        return None
+    first, last = _text(bars["time"][0]), _text(bars["time"][-1])
+    return Facts(first, last, str(len(bars)), digest(bars))
 
 
-def _line(series: Series, month: str, stored: Stored, bars: pl.DataFrame, reason: str) -> Line:
-    """Return the line for a month as the cache holds it now."""
-    who = roster.me(project_root())
+def _is_new(old: Line | None, stored: Stored, bars: pl.DataFrame) -> bool:
+    """Tell whether a month has bars that its line does not name yet.
+
+    Raises:
+        LockError: the bars that the line names are others here.
+    """
+    if old is None:
+        return True
+    state = old.state(stored)
+    if state == "differs":
+        raise LockError(difference([old]))
+    return state == "same" and old.facts != _facts(bars)
+
+
+def _line(
+    series: Series,
+    month: str,
+    stored: Stored,
+    bars: pl.DataFrame,
+    reason: str,
+    who: str | None,
+    now: datetime | None,
+) -> Line:
+    """Return the line for a month as the cache holds it."""
+    who = who or roster.me(project_root())
     if not who:
         raise LockError(
-            "Nobody is set as the member who locks: run `quant setup --as HANDLE`, then this again."
+            "No team member is set for this clone: run `quant setup --as HANDLE`, then this again."
         )
-    if stored.lacks(*(milliseconds(bars["time"][at]) for at in (0, -1))):
-        end = calendar.monthrange(int(month[:4]), int(month[5:]))[1]
-        fix = f"quant data fetch {series.symbol} --interval {series.interval} --start {month}-01 --end {month}-{end}"
+    facts = _facts(bars)
+    first, last = milliseconds(bars["time"][0]), milliseconds(bars["time"][-1])
+    if facts is None or stored.lacks(first, last):
         raise LockError(
-            f"The cache holds only parts of {series} in {month}: `{fix}` gets the rest."
+            f"The cache holds only parts of {series} in {month}: "
+            f"`{_fetch_command(series, month)}` gets the rest."
         )
-    now = _text(datetime.now(UTC).replace(microsecond=0))
-    return Line._make((*astuple(series), month, *_facts(bars), who, now, reason))
+    when = (now or datetime.now(UTC)).replace(microsecond=0)
+    return Line(*astuple(series), month, *facts, who, _text(when), reason)
 
 
-def _written(lines: Lines, new: list[Line]) -> list[Line]:
-    """Write data.lock with lines added or replaced, in one step, and return those."""
-    if new:
-        lines = lines | {(line.series, line.month): line for line in new}
-        rows = [HEADER, *(" ".join(line).rstrip() for line in sorted(lines.values())), ""]
-        cache.replace(project_root() / FILE, lambda file: file.write("\n".join(rows).encode()))
-    return new
+def _fetch_command(series: Series, month: str) -> str:
+    _, end = calendar.monthrange(int(month[:4]), int(month[5:]))
+    days = f"--start {month}-01 --end {month}-{end}"
+    return f"quant data fetch {series.symbol} --interval {series.interval} {days}"
+
+
+def _write(lines: Lines, new: list[Line]) -> None:
+    """Write data.lock with lines added or replaced, in one step; the caller holds it."""
+    if not new:
+        return
+    changed = lines | {(line.series, line.month): line for line in new}
+    rows = [" ".join(line).rstrip() for line in sorted(changed.values())]
+    text = "\n".join([HEADER, *rows, ""])
+    files.replace(project_root() / FILE, text.encode())
 
 
 def _text(moment: datetime) -> str:
