@@ -70,7 +70,11 @@ class Stored(NamedTuple):
     bars: pl.DataFrame
     proven: list[Range]
 
-    def lacks(self, low: int, high: int) -> list[Range]:
+    def lacks(
+        self,
+        low: int,
+        high: int,
+    ) -> list[Range]:
         """Return what is not proven of a range, in milliseconds UTC."""
         return _without([(low, high)], self.proven)
 
@@ -142,7 +146,11 @@ def read_through(
     return Slice(between(stored.bars, low, high), stored)
 
 
-def read(series: Series, first: datetime, stop: datetime) -> Slice:
+def read(
+    series: Series,
+    first: datetime,
+    stop: datetime,
+) -> Slice:
     """Return what the cache holds of a range, as `read_through` does, without fetching.
 
     It may be less than the range.
@@ -157,7 +165,12 @@ def read(series: Series, first: datetime, stop: datetime) -> Slice:
     return Slice(between(stored.bars, low, high), stored)
 
 
-def put(series: Series, bars: pl.DataFrame, *, now: datetime | None = None) -> None:
+def put(
+    series: Series,
+    bars: pl.DataFrame,
+    *,
+    now: datetime | None = None,
+) -> None:
     """Add bars that come from a file, or replace the factors, which always come whole.
 
     From the first to the last of them, the series is proven.
@@ -215,7 +228,11 @@ def stored_series() -> list[Series]:
     return sorted(found)
 
 
-def between(bars: pl.DataFrame, low: int, high: int) -> pl.DataFrame:
+def between(
+    bars: pl.DataFrame,
+    low: int,
+    high: int,
+) -> pl.DataFrame:
     """Return the bars that open in a range of milliseconds UTC, `high` left out."""
     times = bars["time"].to_physical().to_numpy()
     begin, end = times.searchsorted([low, high]).tolist()
@@ -273,7 +290,11 @@ def _reread_from(stored: Stored, begin: int) -> int:
 
 
 def _merged(
-    series: Series, stored: Stored, bars: pl.DataFrame, span: Range, now: datetime
+    series: Series,
+    stored: Stored,
+    bars: pl.DataFrame,
+    span: Range,
+    now: datetime,
 ) -> Stored:
     """Return the content after an answer for a range; warn if it contradicts what was proven."""
     low, high = span
@@ -298,13 +319,22 @@ def _in_schema(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.select(columns).sort("time")
 
 
-def _closed(bars: pl.DataFrame, interval: str, now: datetime) -> pl.DataFrame:
+def _closed(
+    bars: pl.DataFrame,
+    interval: str,
+    now: datetime,
+) -> pl.DataFrame:
     while len(bars) and bar_end(bars["time"][-1], interval) > now:
         bars = bars[:-1]
     return bars
 
 
-def _warn_of_revisions(series: Series, stored: Stored, bars: pl.DataFrame, span: Range) -> None:
+def _warn_of_revisions(
+    series: Series,
+    stored: Stored,
+    bars: pl.DataFrame,
+    span: Range,
+) -> None:
     """Name the months in which new bars are not those that were proven."""
     known = between(stored.bars, *span)
     again = [between(bars, low, high) for low, high in stored.proven]

@@ -94,7 +94,13 @@ def fetch(
     metavar="ZONE",
     help="Time zone of times that do not name one, such as America/New_York.",
 )
-def import_(file: Path, symbol: str, interval: str, source: str, tz: str | None) -> None:
+def import_(
+    file: Path,
+    symbol: str,
+    interval: str,
+    source: str,
+    tz: str | None,
+) -> None:
     """Import the bars in FILE (CSV or Parquet) into the cache, after checking them."""
     from quant_team_data.importing import import_file
 
@@ -119,7 +125,10 @@ def import_(file: Path, symbol: str, interval: str, source: str, tz: str | None)
 )
 @click.option("--reason", default="", help="Reason for --accept, recorded in data.lock.")
 def lock(
-    symbols: tuple[str, ...], source: str | None, accept: tuple[str, str] | None, reason: str
+    symbols: tuple[str, ...],
+    source: str | None,
+    accept: tuple[str, str] | None,
+    reason: str,
 ) -> None:
     """Lock the cached bars (of SYMBOLS): write their digests into data.lock."""
     from quant_team_data import data_client

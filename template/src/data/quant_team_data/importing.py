@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
@@ -198,7 +199,11 @@ def _since_1970(number: int) -> datetime:
 # Details: checks. A ValueError says what the file has.
 
 
-def _check(bars: pl.DataFrame, interval: str, now: datetime) -> None:
+def _check(
+    bars: pl.DataFrame,
+    interval: str,
+    now: datetime,
+) -> None:
     """Refuse rows that are not closed bars of an interval, each time once."""
     times = bars["time"]
     if times.is_duplicated().any():
@@ -221,11 +226,11 @@ def _place(bars: pl.DataFrame, wrong: pl.Series) -> str:
 
 def _check_distance(times: pl.Series, interval: str) -> None:
     """Refuse bars that lie nearer or farther apart than their interval says."""
-    nearest = times.diff().min()
+    nearest = cast("timedelta | None", times.diff().min())
     if nearest is None:  # one bar
         return
     step = markets.shortest(interval)
-    ratio = nearest.total_seconds() / step  # type: ignore[union-attr]
+    ratio = nearest.total_seconds() / step
     # After a lunch break the next bar opens early; only where there are few, may all of them lie
     # far apart.
     if ratio < 0.75 or (ratio > 1.5 and len(times) >= FEW):

@@ -30,7 +30,7 @@ from quant_team_data.cache import Stored
 from quant_team_data.markets import canonical, milliseconds
 from quant_team_data.messages import VALUES
 from quant_team_data.series import Series
-from quant_team_utils import files, roster
+from quant_team_utils import files, git, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
@@ -40,7 +40,7 @@ TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"
 DIGEST = r"sha256:[0-9a-f]{64}"
 ROW = re.compile(rf"(\S+ ){{4}}\d{{4}}-\d\d {TIME} {TIME} \d+ {DIGEST} \S+ {TIME}( .+)?")
 FIELDS = 12  # of a line, the reason included
-CONFLICT_MARKERS = ("<<<<<<<", "|||||||", "=======", ">>>>>>>")
+CONFLICT = re.compile(rf"{git.CONFLICT_MARKER}|={{7}}$")
 RESTORE = f"restore it with `git checkout -- {FILE}`"
 MOST_NAMED = 5  # months that an error names
 
@@ -153,7 +153,10 @@ def read() -> Lines:
 
 
 def lock(
-    wanted: Iterable[Series], *, who: str | None = None, now: datetime | None = None
+    wanted: Iterable[Series],
+    *,
+    who: str | None = None,
+    now: datetime | None = None,
 ) -> list[Line]:
     """Write what the cache holds of these series into data.lock, and return the lines that are new.
 
@@ -185,7 +188,12 @@ def lock(
 
 
 def accept(
-    symbol: str, month: str, reason: str, *, who: str | None = None, now: datetime | None = None
+    symbol: str,
+    month: str,
+    reason: str,
+    *,
+    who: str | None = None,
+    now: datetime | None = None,
 ) -> list[Line]:
     """Replace the lines of a revised month by what the cache holds now, and return them.
 
@@ -237,7 +245,10 @@ def verify() -> list[tuple[Line, str]]:
 
 
 def check(
-    series: Series, bars: pl.DataFrame, stored: Stored, lines: Lines
+    series: Series,
+    bars: pl.DataFrame,
+    stored: Stored,
+    lines: Lines,
 ) -> tuple[bool, list[Line]]:
     """Return whether every one of these bars is locked, and the lines from which they differ.
 
@@ -286,7 +297,7 @@ def difference(lines: list[Line]) -> str:
 def _parse(row: str, number: int) -> Line:
     if ROW.fullmatch(row):
         return Line(*row.split(" ", FIELDS - 1))
-    if row.startswith(CONFLICT_MARKERS):
+    if CONFLICT.match(row):
         raise LockError(
             f"{FILE} has a merge conflict at line {number}: keep one line for each month."
         )
@@ -313,7 +324,11 @@ def _facts(bars: pl.DataFrame) -> Facts | None:
     return Facts(first, last, str(len(bars)), digest(bars))
 
 
-def _is_new(old: Line | None, stored: Stored, bars: pl.DataFrame) -> bool:
+def _is_new(
+    old: Line | None,
+    stored: Stored,
+    bars: pl.DataFrame,
+) -> bool:
     """Tell whether a month has bars that its line does not name yet.
 
     Raises:
@@ -350,7 +365,7 @@ def _line(
             f"`{_fetch_command(series, month)}` gets the rest."
         )
     when = (now or datetime.now(UTC)).replace(microsecond=0)
-    return Line(*astuple(series), month, *facts, who, _text(when), reason)
+    return Line._make((*astuple(series), month, *facts, who, _text(when), reason))
 
 
 def _fetch_command(series: Series, month: str) -> str:

@@ -227,7 +227,11 @@ def market_of(symbol: str) -> Market:
 
 
 def sessions(
-    market: Market, start: date, end: date, *, today: date | None = None
+    market: Market,
+    start: date,
+    end: date,
+    *,
+    today: date | None = None,
 ) -> list[Session]:
     """Return the trading days from `start` to `end`, both included, in order, with their real
     hours.
@@ -261,7 +265,13 @@ def sessions(
     return all_sessions[bisect.bisect_left(days, start) : bisect.bisect_right(days, end)]
 
 
-def gaps(market: Market, interval: str, opens: Iterable[int], low: int, high: int) -> list[Gap]:
+def gaps(
+    market: Market,
+    interval: str,
+    opens: Iterable[int],
+    low: int,
+    high: int,
+) -> list[Gap]:
     """Return what is missing among bars, against the market's calendar, in order.
 
     Whole trading days in a row are one gap; so are bars in a row within a day that has others.

@@ -40,7 +40,11 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = os.name == "posix"  # elsewhere it would let two servers share a port
 
-    def __init__(self, port: int, answer: Answer | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        answer: Answer | None = None,
+    ) -> None:
         self.answer = answer or _answer_with_key
         try:
             super().__init__((HOST, port), Handler)
@@ -70,7 +74,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(status, content)
 
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+    def send_error(
+        self,
+        code: int,
+        message: str | None = None,
+        explain: str | None = None,
+    ) -> None:
         """Reject what is not a GET as the service does, in JSON and with 405."""
         status = 405 if code == 501 else int(code)
         self._send_json(status, {"code": status, "message": message or "Bad request"})
@@ -79,10 +88,18 @@ class Handler(BaseHTTPRequestHandler):
         """Log a request as everything else is logged."""
         logger.info(format, *args)
 
-    def _send_json(self, status: int, body: dict[str, Any]) -> None:
+    def _send_json(
+        self,
+        status: int,
+        body: dict[str, Any],
+    ) -> None:
         self._send(status, json.dumps(body).encode())
 
-    def _send(self, status: int, content: bytes) -> None:
+    def _send(
+        self,
+        status: int,
+        content: bytes,
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
@@ -91,6 +108,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _answer_with_key(
-    path: str, params: Mapping[str, str], headers: Mapping[str, str]
+    path: str,
+    params: Mapping[str, str],
+    headers: Mapping[str, str],
 ) -> tuple[int, dict[str, Any]]:
     return sandbox.answer(path, params, headers, key_needed=True)
