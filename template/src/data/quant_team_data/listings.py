@@ -85,7 +85,10 @@ class Listing(NamedTuple):
 
 @lru_cache(maxsize=128)
 def invent(name: str, market: Market) -> Listing:
-    """Return a symbol with invented days: fat tails, clustered volatility, and a drift that changes slowly."""
+    """Return a symbol with invented days.
+
+    Returns have fat tails and clustered volatility; their drift changes slowly.
+    """
     habit = HABITS[market.type]
     random = generator(name)
     ratio = habit.highest / habit.lowest

@@ -1,12 +1,9 @@
-"""What a symbol is: its market, calendar and currency; trading sessions; and the one table of bar intervals."""
+"""What a symbol is: its market, calendar and currency; trading sessions; bar intervals."""
 
 from __future__ import annotations
 
 import bisect
 import calendar
-import difflib
-import itertools
-import operator
 import re
 import threading
 import warnings
@@ -14,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from quant_team_data.errors import AmbiguousSymbolError, BadRequestError, SymbolNotFoundError
-from quant_team_utils.errors import QuantError
+from quant_team_utils.errors import QuantError, did_you_mean
 
 # Length of a bar in seconds; a month has none (`bar_end` knows).
 INTERVALS: dict[str, int | None] = {
@@ -34,6 +31,8 @@ INTERVALS: dict[str, int | None] = {
     "1M": None,
 }
 DAY = timedelta(days=1)
+SECONDS_OF_A_DAY = 86_400
+MILLISECONDS_OF_A_DAY = 1000 * SECONDS_OF_A_DAY
 
 
 @dataclass(frozen=True)
@@ -58,17 +57,24 @@ class Market:
 
 
 class Session(NamedTuple):
-    """One trading day: its date, and the UTC times between which it trades, a lunch break left out."""
+    """One trading day.
+
+    Attributes:
+        day: its date, at the exchange.
+        hours: the UTC times between which it trades, in order; two pairs around a lunch break.
+    """
 
     day: date
     hours: tuple[tuple[datetime, datetime], ...]
 
     @property
     def open(self) -> datetime:
+        """When the first bar opens, UTC."""
         return self.hours[0][0]
 
     @property
     def close(self) -> datetime:
+        """When the last bar closes, UTC."""
         return self.hours[-1][1]
 
 
@@ -102,24 +108,18 @@ def check_interval(interval: str) -> str:
     """
     if interval in INTERVALS:
         return interval
-    name = str(interval)
-    near = [known for known in INTERVALS if known == name.lower()] or difflib.get_close_matches(
-        name, INTERVALS, n=1, cutoff=0.3
-    )
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise BadRequestError(
-        f"There is no interval {name!r}: {hint}TickDB has {', '.join(INTERVALS)}."
-    )
+    hint = did_you_mean(interval, INTERVALS, cutoff=0.3)
+    raise BadRequestError(f"There is no interval {str(interval)!r}: {hint}")
 
 
 def shortest(interval: str) -> int:
     """Return the least length of a bar in seconds: a month has 28 days."""
-    return INTERVALS[interval] or 28 * 86400
+    return INTERVALS[interval] or 28 * SECONDS_OF_A_DAY
 
 
 def longest(interval: str) -> int:
     """Return the greatest length of a bar in seconds: a month has 31 days."""
-    return INTERVALS[interval] or 31 * 86400
+    return INTERVALS[interval] or 31 * SECONDS_OF_A_DAY
 
 
 def bar_end(opened: datetime, interval: str) -> datetime:
@@ -139,16 +139,17 @@ def bar_opens(session: Session, interval: str) -> list[int]:
     a pause may be shorter. A day, week or month carries 00:00 UTC of its first date.
     """
     seconds = INTERVALS[interval]
-    if seconds is not None and seconds < 86400:
-        step = 1000 * seconds
-        return [
-            at
-            for begin, end in session.hours
-            for at in range(milliseconds(begin), milliseconds(end), step)
-        ]
-    day = session.day
-    first = {"1d": day, "1w": day - day.weekday() * DAY, "1M": day.replace(day=1)}[interval]
-    return [milliseconds(datetime(first.year, first.month, first.day, tzinfo=UTC))]
+    if seconds is not None and seconds < SECONDS_OF_A_DAY:
+        opens: list[int] = []
+        for begin, end in session.hours:
+            opens += range(milliseconds(begin), milliseconds(end), 1000 * seconds)
+        return opens
+    first = session.day
+    if interval == "1w":
+        first -= first.weekday() * DAY
+    if interval == "1M":
+        first = first.replace(day=1)
+    return [milliseconds(_midnight(first))]
 
 
 def milliseconds(moment: datetime) -> int:
@@ -167,10 +168,15 @@ _INDEX_HK = Market("indices", "XHKG", "Asia/Hong_Kong", "HKD")
 _INDEX_CN = Market("indices", "XSHG", "Asia/Shanghai", "CNY")
 _FUTURES_CN = Market("futures", "XSHG", "Asia/Shanghai", "CNY")
 
-_MONEY = "USD EUR JPY GBP CHF AUD NZD CAD CNH CNY HKD SGD SEK NOK DKK PLN CZK HUF MXN ZAR TRY INR KRW THB XAU XAG"
-_FOREX = re.compile("({0})({0})".format("|".join(_MONEY.split())))
+_MONEY = (
+    "USD EUR JPY GBP CHF AUD NZD CAD CNH CNY HKD SGD SEK NOK DKK PLN CZK HUF MXN ZAR TRY INR "
+    "KRW THB XAU XAG"
+)
+_CODE = "|".join(_MONEY.split())
+_FOREX = re.compile(f"({_CODE})({_CODE})")
 _CRYPTO = re.compile(r"([A-Z0-9]{2,12}?)(USDT|USDC|USD|EUR|BTC|ETH)")
 _VENUE = re.compile(r"([A-Z0-9]{2,16})\.(BITSTAMP|BINANCE|COINBASE|KRAKEN|BITFINEX|OKX|BYBIT)")
+_DOLLARS = ("USDT", "USDC")
 # The order decides: the first pattern that fits the whole symbol wins.
 _PATTERNS = (
     (re.compile(r"(SPX|NDX|DJI|RUT|VIX)(\.US)?"), _INDEX_US),
@@ -184,14 +190,18 @@ _PATTERNS = (
 
 
 def canonical(symbol: str) -> str:
-    """Return the one spelling of symbols that mean the same: 00700.HK is 700.HK. Never for A-shares: 000001.SZ."""
+    """Return the one spelling of symbols that mean the same: 00700.HK is 700.HK.
+
+    The zeros of A-shares are part of their names: 000001.SZ.
+    """
     return symbol.lstrip("0") if symbol.endswith(".HK") else symbol
 
 
 @lru_cache(maxsize=1024)
 def market_of(symbol: str) -> Market:
-    """Return the market of a symbol in TickDB's spelling (AAPL.US, 700.HK, 600519.SH, BTCUSDT,
-    BTC.BITSTAMP, EURUSD).
+    """Return the market of a symbol in TickDB's spelling.
+
+    Such as AAPL.US, 700.HK, 600519.SH, BTCUSDT, BTC.BITSTAMP, EURUSD.
 
     Raises:
         AmbiguousSymbolError: six digits without an exchange, such as 000001.
@@ -200,29 +210,35 @@ def market_of(symbol: str) -> Market:
     for pattern, market in _PATTERNS:
         if pattern.fullmatch(symbol):
             return market
-    if pair := _FOREX.fullmatch(symbol):
+    pair = _FOREX.fullmatch(symbol)
+    if pair:
         return Market("forex", "24/5", "UTC", pair[2])
     venue = _VENUE.fullmatch(symbol)
-    base = venue[1] if venue else symbol
-    if (coin := _CRYPTO.fullmatch(base)) or venue:
-        quote = coin[2] if coin else "USD"
-        return Market(
-            "crypto",
-            None,
-            "UTC",
-            "USD" if quote in {"USDT", "USDC"} else quote,
-            365,
-            fractional=True,
-        )
+    coin = _CRYPTO.fullmatch(venue[1] if venue else symbol)
+    if coin or venue:
+        return _crypto(coin[2] if coin else "USD")
     if re.fullmatch(r"[0-9]{6}", symbol):
         raise AmbiguousSymbolError(
-            f"The symbol {symbol!r} is ambiguous: add its exchange, as in {symbol}.SZ or {symbol}.SH.",
+            f"The symbol {symbol!r} is ambiguous: add its exchange, as in {symbol}.SZ or "
+            f"{symbol}.SH.",
             symbol=symbol,
             available_types=("stock", "indices"),
         )
     raise SymbolNotFoundError(
-        f"There is no market for the symbol {symbol!r}: spell it as in AAPL.US, 700.HK, 600519.SH, BTCUSDT or EURUSD.",
+        f"There is no market for the symbol {symbol!r}: spell it as in AAPL.US, 700.HK, "
+        "600519.SH, BTCUSDT or EURUSD.",
         symbol=symbol,
+    )
+
+
+def _crypto(quote: str) -> Market:
+    return Market(
+        type="crypto",
+        calendar=None,
+        timezone="UTC",
+        currency="USD" if quote in _DOLLARS else quote,
+        periods_per_year=365,
+        fractional=True,
     )
 
 
@@ -233,8 +249,7 @@ def sessions(
     *,
     today: date | None = None,
 ) -> list[Session]:
-    """Return the trading days from `start` to `end`, both included, in order, with their real
-    hours.
+    """Return the trading days from `start` to `end`, both included, in order.
 
     Half days are short, Hong Kong and China pause for lunch; a market without a calendar trades
     whole UTC days. The calendars start in 2000.
@@ -250,19 +265,17 @@ def sessions(
             year yet.
     """
     if market.calendar is None:
-        midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
         count = max((end - start).days + 1, 0)
-        return [
-            Session(start + n * DAY, ((midnight + n * DAY, midnight + (n + 1) * DAY),))
-            for n in range(count)
-        ]
+        return [_whole_day(start + number * DAY) for number in range(count)]
     last = known_until(market)
     if last < end <= (today or datetime.now(UTC).date()):
         raise CalendarError(
-            f"The {market.calendar} calendar ends on {last}: `pip install --upgrade exchange_calendars` brings more."
+            f"The {market.calendar} calendar ends on {last}: "
+            "get more with `pip install --upgrade exchange_calendars`."
         )
-    days, all_sessions = _calendar(market.calendar)
-    return all_sessions[bisect.bisect_left(days, start) : bisect.bisect_right(days, end)]
+    days, known = _calendar(market.calendar)
+    begin = bisect.bisect_left(days, start)
+    return known[begin : bisect.bisect_right(days, end)]
 
 
 def gaps(
@@ -271,6 +284,8 @@ def gaps(
     opens: Iterable[int],
     low: int,
     high: int,
+    *,
+    today: date | None = None,
 ) -> list[Gap]:
     """Return what is missing among bars, against the market's calendar, in order.
 
@@ -283,28 +298,65 @@ def gaps(
         opens: when the bars open, in milliseconds UTC.
         low: first open that may be missing, in milliseconds UTC.
         high: the first that may not.
+        today: in UTC; default: the clock. See `sessions`.
+
+    Raises:
+        CalendarError: the installed calendars end before the range does.
     """
-    long = (INTERVALS[interval] or 86400) >= 86400
-    known = {round(at / 86_400_000) * 86_400_000 if long else at for at in opens}
+    known = set(opens)
+    if shortest(interval) >= SECONDS_OF_A_DAY:
+        known = {round(at / MILLISECONDS_OF_A_DAY) * MILLISECONDS_OF_A_DAY for at in known}
+    days = sessions(market, _utc(low).date() - DAY, _utc(high).date(), today=today)
     found: list[Gap] = []
     before: list[int] = []
-    whole = False  # the trading day before this one is missing
-    for session in sessions(market, _utc(low).date() - DAY, _utc(high).date()):
+    was_whole = False  # the trading day before this one is missing
+    for session in days:
         due = [at for at in bar_opens(session, interval) if low <= at < high]
         if not due or due == before:  # a week or a month has several days
             continue
-        lost = [at not in known for at in due]
-        if all(lost):
-            run = found.pop() if whole else Gap(_utc(due[0]), _utc(due[0]), 0, 0)
-            found.append(Gap(run.first, _utc(due[-1]), run.bars + len(due), run.days + 1))
+        before = due
+        missing = [at for at in due if at not in known]
+        is_whole = missing == due
+        if is_whole and was_whole:
+            found[-1] = _longer(found[-1], due)
+        elif is_whole:
+            found.append(_gap(due, days=1))
         else:
-            for missing, group in itertools.groupby(
-                zip(lost, due, strict=True), key=operator.itemgetter(0)
-            ):
-                at = [opened for _, opened in group]
-                found += [Gap(_utc(at[0]), _utc(at[-1]), len(at), 0)] if missing else []
-        before, whole = due, all(lost)
+            found += [_gap(run, days=0) for run in _runs(due, missing)]
+        was_whole = is_whole
     return found
+
+
+def _gap(opens: list[int], days: int) -> Gap:
+    return Gap(_utc(opens[0]), _utc(opens[-1]), len(opens), days)
+
+
+def _longer(gap: Gap, opens: list[int]) -> Gap:
+    """Return a gap of whole days with one day more."""
+    return Gap(gap.first, _utc(opens[-1]), gap.bars + len(opens), gap.days + 1)
+
+
+def _runs(due: list[int], missing: list[int]) -> list[list[int]]:
+    """Return the missing bars of a day by runs without a bar between them."""
+    runs: list[list[int]] = []
+    lost = set(missing)
+    previous_is_lost = False
+    for at in due:
+        if at in lost and previous_is_lost:
+            runs[-1].append(at)
+        elif at in lost:
+            runs.append([at])
+        previous_is_lost = at in lost
+    return runs
+
+
+def _whole_day(day: date) -> Session:
+    midnight = _midnight(day)
+    return Session(day, ((midnight, midnight + DAY),))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _utc(milliseconds: int) -> datetime:
@@ -324,20 +376,21 @@ def _calendar(name: str) -> tuple[list[date], list[Session]]:
 
 @cache
 def _read_calendar(name: str) -> tuple[list[date], list[Session]]:
-    """Return all days and sessions; "not a time", where there is no lunch break, comes out as None."""
     import exchange_calendars  # slow: it brings pandas
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it uses what the newest pandas deprecates
         schedule = exchange_calendars.get_calendar(name, start="2000-01-01").schedule
     days = [stamp.date() for stamp in schedule.index]
-    columns = [
-        [moment and moment.replace(tzinfo=UTC) for moment in stamps.tolist()]
-        for name in ("open", "break_start", "break_end", "close")
-        for stamps in [schedule[name].dt.tz_convert(None).to_numpy().astype("datetime64[s]")]
-    ]
-    found = [
-        Session(day, ((opened, pause), (resume, closed)) if pause else ((opened, closed),))
-        for day, opened, pause, resume, closed in zip(days, *columns, strict=True)
-    ]
+    columns = [_utc_times(schedule[name]) for name in ("open", "break_start", "break_end", "close")]
+    found: list[Session] = []
+    for day, opened, pause, resume, closed in zip(days, *columns, strict=True):
+        hours = ((opened, pause), (resume, closed)) if pause else ((opened, closed),)
+        found.append(Session(day, hours))
     return days, found
+
+
+def _utc_times(column: Any) -> list[Any]:
+    """Return a column of pandas times; "not a time", where there is no lunch break, is None."""
+    stamps = column.dt.tz_convert(None).to_numpy().astype("datetime64[s]")
+    return [moment and moment.replace(tzinfo=UTC) for moment in stamps.tolist()]

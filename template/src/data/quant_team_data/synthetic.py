@@ -199,10 +199,7 @@ def _session_minutes(name: str, market: Market, session: Session) -> Minutes:
     before = symbol.close[number]
     close = symbol.close[number + 1]
     volatility = symbol.volatility[number]
-    spans = []
-    for begin, end in session.hours:
-        spans.append(np.arange(milliseconds(begin), milliseconds(end), MINUTE))
-    time = np.concatenate(spans)
+    time = _times(session)
     count = time.size
     random = generator(f"{name}|{session.day}")
     noise = random.standard_normal(count + 1)
@@ -237,3 +234,11 @@ def _session_minutes(name: str, market: Market, session: Session) -> Minutes:
         close=last,
         lots=1 + np.floor(activity * volatility / calm),
     )
+
+
+def _times(session: Session) -> Column:
+    """Return the minutes of a session, in ms UTC."""
+    spans = []
+    for begin, end in session.hours:
+        spans.append(np.arange(milliseconds(begin), milliseconds(end), MINUTE))
+    return np.concatenate(spans)
