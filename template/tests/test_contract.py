@@ -1,10 +1,9 @@
-"""What the client asks and what the sandbox answers is TickDB's protocol, as tickdb.yaml states it."""
+"""What the client asks and the sandbox answers is TickDB's protocol, as in tickdb.yaml."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
-from quant_team_data import data_client, errors, sandbox
+from quant_team_data import errors, sandbox
 from quant_team_data.data_client import TickDBClient
 from quant_team_data.markets import INTERVALS, milliseconds
+from quant_team_data.transport import Response, SandboxTransport
+from tests.service import Clock
 
 CONTRACT = Path(__file__).parent / "tickdb.yaml"
 START, STOP = datetime(2024, 6, 3, tzinfo=UTC), datetime(2024, 6, 8, tzinfo=UTC)
-NOW = milliseconds(datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC))
+NOW = datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC)
 # Everything that the client can ask, by the name of the method.
 CALLS: dict[str, Callable[[TickDBClient], object]] = {
     "klines": lambda client: [
@@ -34,8 +35,8 @@ CALLS: dict[str, Callable[[TickDBClient], object]] = {
     "depth": lambda client: client.depth("700.HK", type="stock"),
     "trades": lambda client: client.trades("BTCUSDT", 1000),
     "factors": lambda client: client.factors("AAPL.US"),
-    "adjusted": lambda client: client.adjusted(
-        client.frame("AAPL.US", "1d", START, STOP), "AAPL.US", "1d", "forward"
+    "adjusted_bar": lambda client: client.adjusted_bar(
+        "AAPL.US", "1d", "forward", milliseconds(START)
     ),
     "symbols": lambda client: client.symbols(type="stock", market="US"),
     "intervals": lambda client: client.intervals(),
@@ -43,6 +44,7 @@ CALLS: dict[str, Callable[[TickDBClient], object]] = {
     "trading_sessions": lambda client: [client.trading_sessions(), client.trading_sessions("HK")],
     "key_status": lambda client: client.key_status(),
     "plan": lambda client: client.plan(),
+    "known_plan": lambda client: client.known_plan(),
 }
 REFUSED: list[tuple[str, dict[str, str]]] = [
     ("/v1/market/kline", {"interval": "1h"}),
@@ -74,7 +76,7 @@ def check(schema: dict[str, Any], value: object) -> None:
 
 
 def check_request(request: httpx2.Request) -> None:
-    """Raise unless the contract knows the path and every parameter, and none that is required is missing."""
+    """Raise unless the contract knows the path and every parameter, and none is missing."""
     assert request.method == "GET"
     known = {}
     for one in contract()["paths"][request.url.path]["get"].get("parameters", []):
@@ -98,33 +100,41 @@ def check_answer(path: str, status: int, body: object) -> None:
     check(answer["content"]["application/json"]["schema"], body)
 
 
+class Contract:
+    """The sandbox, with every request and every answer held to the contract on its way.
+
+    Attributes:
+        clock: the sandbox's time.
+        paths: what was requested.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.paths: list[str] = []
+        self.client = TickDBClient("sandbox", transport=self, clock=clock)
+
+    def send(self, path: str, params: Any, headers: Any, timeout: Any) -> Response:
+        check_request(httpx2.Request("GET", "http://sandbox" + path, params=params))
+        response = SandboxTransport(self.clock).send(path, params, headers, timeout)
+        check_answer(path, response.status_code, response.json())
+        self.paths.append(path)
+        return response
+
+
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Hold every request to the contract on its way to the sandbox, every answer on its way back; collect the paths."""
-    paths: list[str] = []
-
-    def answer(request: httpx2.Request) -> httpx2.Response:
-        check_request(request)
-        path = request.url.path
-        status, body = sandbox.answer(path, dict(request.url.params), request.headers, now=NOW)
-        check_answer(path, status, json.loads(json.dumps(body)))
-        paths.append(path)
-        return httpx2.Response(status, json=body)
-
-    with httpx2.Client(base_url="http://sandbox", transport=httpx2.MockTransport(answer)) as http:
-        monkeypatch.setattr(data_client, "_http", lambda url: http)
-        yield paths
+def contract_client() -> Contract:
+    return Contract(Clock(NOW))
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_every_call_keeps_to_the_contract(name: str, seen: list[str]) -> None:
-    """The client's requests have no wrong, unknown or missing parameter; the sandbox's answers have the shape."""
-    CALLS[name](data_client.client())
-    assert seen
+def test_every_call_keeps_to_the_contract(name: str, contract_client: Contract) -> None:
+    """No request has a wrong, unknown or missing parameter; every answer has the shape."""
+    CALLS[name](contract_client.client)
+    assert contract_client.paths
 
 
-def test_every_method_and_every_path_is_tried(seen: list[str]) -> None:
-    """No call of the client, no path of the contract and no route of the sandbox is left out above."""
+def test_every_method_and_every_path_is_tried(contract_client: Contract) -> None:
+    """No call of the client, no path of the contract and no route of the sandbox is left out."""
     methods = {
         name
         for name, value in vars(TickDBClient).items()
@@ -132,14 +142,32 @@ def test_every_method_and_every_path_is_tried(seen: list[str]) -> None:
     }
     assert methods - {"request", "get"} == CALLS.keys()
     for call in CALLS.values():
-        call(data_client.client())
-    assert set(seen) == contract()["paths"].keys() == sandbox.ROUTES.keys()
+        call(contract_client.client)
+    assert set(contract_client.paths) == contract()["paths"].keys() == sandbox.ROUTES.keys()
+
+
+@pytest.mark.parametrize("name", ["klines", "latest", "ticker", "depth", "trades"])
+@pytest.mark.parametrize(
+    "week",
+    [
+        datetime(2024, 3, 8, tzinfo=UTC),  # New York's clocks go forward
+        datetime(2024, 11, 1, tzinfo=UTC),  # and back
+        datetime(2024, 12, 24, tzinfo=UTC),  # half days, and the end of a year
+    ],
+)
+def test_the_contract_holds_at_any_hour(name: str, week: datetime) -> None:
+    """Before the open, after the close, on a holiday and at a weekend, every call has an answer."""
+    there = Contract(Clock(week))
+    while there.clock.now < week + timedelta(days=8):
+        CALLS[name](there.client)
+        there.clock.now += timedelta(hours=5, minutes=29, seconds=30)
+    assert there.paths
 
 
 @pytest.mark.parametrize(("path", "params"), REFUSED)
 def test_every_refusal_keeps_to_the_contract(path: str, params: dict[str, str]) -> None:
-    """The sandbox refuses in the shapes that the contract knows, and the client has a class for each."""
-    status, body = sandbox.answer(path, params, {}, now=NOW)
+    """The sandbox refuses in shapes that the contract knows; the client has a class for each."""
+    status, body = sandbox.answer(path, params, {}, now=milliseconds(NOW))
     assert status >= 400
     check_answer(path, status, body)
     error = errors.error_of(status, body)
@@ -150,7 +178,7 @@ def test_every_refusal_keeps_to_the_contract(path: str, params: dict[str, str]) 
 @pytest.mark.parametrize(
     "url",
     [
-        "/v1/market/kline/latest?symbol=AAPL.US",  # the article's call
+        "/v1/market/kline/latest?symbol=AAPL.US",  # neither `symbols` nor `interval`
         "/v1/market/kline?symbol=AAPL.US",
         "/v1/market/kline?symbol=AAPL.US&interval=7m",
         "/v1/market/kline?symbol=AAPL.US&interval=1h&limit=many",

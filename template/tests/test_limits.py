@@ -1,50 +1,38 @@
-"""The rate limit keeps a key below its plan, in all threads and processes, and a waiting person knows why."""
+"""The rate limit keeps a key below its plan, in all threads and processes, and says so."""
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
-from quant_team_data import data_client, limits
 from quant_team_data.limits import FREE, PLANS, Limiter, Plan, plan_of
+from quant_team_data.tickdb import TickDBClient, TickDBError
+from tests.service import KEY, Clock, Service, ok
 
-KEY = "tk_live_0123456789abcdef"
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now, self.slept = 1_720_000_000.0, list[float]()
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.slept.append(seconds)
-        self.now += seconds
+Make = Callable[..., Limiter]
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clock:
-    found = Clock()
-    monkeypatch.setattr(limits, "now", found)
-    monkeypatch.setattr(limits, "sleep", found.sleep)
-    monkeypatch.setattr(limits, "folder", lambda: tmp_path / "budget")
-    limits._limiter.cache_clear()
-    return found
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def limiter(clock: Clock, tmp_path: Path) -> Make:
+    """Return a function that makes limiters, as the processes of this machine have them."""
+
+    def make(key: str = KEY, plan: str | None = None) -> Limiter:
+        return Limiter(key, plan, clock=clock, sleep=clock.sleep, folder=tmp_path / "budget")
+
+    return make
 
 
 def nobody() -> Plan | None:
@@ -75,41 +63,45 @@ def test_a_plan_is_known_in_any_spelling(name: object, rate: int) -> None:
 
 
 @pytest.mark.parametrize("plan", ["free", "starter", "professional", "enterprise"])
-def test_no_minute_holds_more_than_nine_tenths_of_the_plan(clock: Clock, plan: str) -> None:
+def test_no_minute_holds_more_than_nine_tenths_of_the_plan(
+    clock: Clock, limiter: Make, plan: str
+) -> None:
     """In any window of 60 s, wherever it starts."""
-    limiter, times = Limiter(KEY, plan), []
-    for _ in range(3 * (allowed := int(PLANS[plan].rate * 0.9))):
-        limiter.acquire(nobody)
-        times.append(clock.now)
+    one = limiter(KEY, plan)
+    allowed = int(PLANS[plan].rate * 0.9)
+    times = []
+    for _ in range(3 * allowed):
+        one.acquire(nobody)
+        times.append(clock.now.timestamp())
     assert all(later - first >= 60 for first, later in zip(times, times[allowed:], strict=False))
     assert times[-1] - times[0] < 125  # and not slower than that
 
 
-def test_two_processes_share_one_budget(clock: Clock) -> None:
+def test_two_processes_share_one_budget(clock: Clock, limiter: Make) -> None:
     """What another process has used is not there any more; another key has its own."""
-    first, second, other = Limiter(KEY, "free"), Limiter(KEY, "free"), Limiter("other", "free")
+    first, second, other = limiter(KEY, "free"), limiter(KEY, "free"), limiter("other", "free")
     for _ in range(20):
         first.acquire(nobody)
     for _ in range(7):
         second.acquire(nobody)
-    assert not clock.slept
+    assert not clock.waits
     other.acquire(nobody)
-    assert not clock.slept
+    assert not clock.waits
     second.acquire(nobody)
-    assert sum(clock.slept) == pytest.approx(60, abs=0.1)
+    assert sum(clock.waits) == pytest.approx(60, abs=0.1)
 
 
 def test_real_processes_count_together(tmp_path: Path) -> None:
     """Three processes that take what they can at once get one budget between them."""
     script = (
-        "import sys, pathlib\n"
+        "import logging, sys, pathlib\n"
         "from quant_team_data import limits\n"
-        "limits.folder = lambda: pathlib.Path(sys.argv[1])\n"
+        "logging.disable()\n"
         "def full(seconds): raise SystemExit\n"
-        "limits.sleep, limits.NOTICEABLE = full, 99\n"
-        "limiter = limits.Limiter('k', 'starter')\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "one = limits.Limiter('k', 'starter', folder=folder, sleep=full)\n"
         "while True:\n"
-        "    limiter.acquire(lambda: None)\n"
+        "    one.acquire(lambda: None)\n"
         "    print('.', end='')\n"
     )
     running = [
@@ -125,14 +117,15 @@ def test_real_processes_count_together(tmp_path: Path) -> None:
     assert sum(len(out) for out, _ in done) == 54
 
 
-def test_threads_count_together(clock: Clock) -> None:
+def test_threads_count_together(clock: Clock, limiter: Make) -> None:
     """Eight threads of one limiter take no more than one would."""
-    limiter, times = Limiter(KEY, "starter"), list[float]()
+    one = limiter(KEY, "starter")
+    times: list[float] = []
 
     def work() -> None:
         for _ in range(20):
-            limiter.acquire(nobody)
-            times.append(clock.now)
+            one.acquire(nobody)
+            times.append(clock.now.timestamp())
 
     with ThreadPoolExecutor(8) as pool:
         for done in [pool.submit(work) for _ in range(8)]:
@@ -142,74 +135,78 @@ def test_threads_count_together(clock: Clock) -> None:
     assert all(later - first >= 59.9 for first, later in zip(times, times[54:], strict=False))
 
 
-def test_the_plan_is_asked_for_once_when_it_matters_and_remembered(clock: Clock) -> None:
-    """Free until the budget of Free is used up; then key status tells, and the next process knows for a day."""
+def test_the_plan_is_asked_for_once_when_it_matters_and_remembered(
+    clock: Clock, limiter: Make
+) -> None:
+    """Free until its budget is used up; then key status says, and is remembered for a day."""
     asked: list[int] = []
 
     def ask() -> Plan:
         asked.append(1)
         return PLANS["starter"]
 
-    limiter = Limiter(KEY)
-    assert (limiter.plan, limiter.known) == (FREE, False)
+    one = limiter(KEY)
+    assert (one.plan, one.known) == (FREE, False)
     for number in range(54):
-        limiter.acquire(ask)
+        one.acquire(ask)
         assert asked == ([1] if number >= 27 else [])
-    assert not clock.slept
-    assert Limiter(KEY).plan == PLANS["starter"]
-    clock.now += 2 * 86_400
-    assert Limiter(KEY).plan == FREE
+    assert not clock.waits
+    assert limiter(KEY).plan == PLANS["starter"]
+    clock.now += timedelta(days=2)
+    assert limiter(KEY).plan == FREE
 
 
-def test_a_plan_that_cannot_be_asked_for_stays_free(clock: Clock) -> None:
+def test_a_plan_that_cannot_be_asked_for_stays_free(clock: Clock, limiter: Make) -> None:
     """One try, no more."""
     asked: list[int] = []
-    limiter = Limiter(KEY)
+    one = limiter(KEY)
     for _ in range(60):
-        limiter.acquire(lambda: asked.append(1))
+        one.acquire(lambda: asked.append(1))
     assert asked == [1]
-    assert sum(clock.slept) > 60
+    assert sum(clock.waits) > 60
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"plan": "pro"}', '{"plan": "pro", "rate": 1, "asked": "x"}']
 )
-def test_a_damaged_note_is_no_note(clock: Clock, text: str) -> None:
+def test_a_damaged_note_is_no_note(limiter: Make, tmp_path: Path, text: str) -> None:
     """What is remembered is a convenience."""
-    Limiter(KEY).learn(PLANS["pro"])
-    (note,) = limits.folder().glob("*.json")
+    limiter(KEY).learn(PLANS["pro"])
+    (note,) = (tmp_path / "budget").glob("*.json")
     assert json.loads(note.read_text(encoding="utf-8"))["rate"] == 600
     note.write_text(text, encoding="utf-8")
-    assert Limiter(KEY).plan == FREE
+    assert limiter(KEY).plan == FREE
 
 
-def test_the_key_is_not_in_the_files(clock: Clock) -> None:
+def test_the_key_is_not_in_the_files(limiter: Make, tmp_path: Path) -> None:
     """Names and contents hold a digest at most."""
-    limiter = Limiter(KEY)
-    limiter.acquire(nobody)
-    limiter.learn(PLANS["pro"])
-    files = [path for path in limits.folder().rglob("*") if path.is_file()]
+    one = limiter(KEY)
+    one.acquire(nobody)
+    one.learn(PLANS["pro"])
+    files = [path for path in (tmp_path / "budget").rglob("*") if path.is_file()]
     assert files
     for path in files:
         assert KEY not in path.name
         assert KEY[8:].encode() not in path.read_bytes()
 
 
-def test_a_folder_that_cannot_be_written_limits_this_process(clock: Clock, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_limits_this_process(
+    clock: Clock, limiter: Make, tmp_path: Path
+) -> None:
     """No home is no reason to stop, nor to ask too fast."""
     (tmp_path / "budget").write_text("a file where the folder would be", encoding="utf-8")
-    limiter = Limiter(KEY, "free")
+    one = limiter(KEY, "free")
     for _ in range(28):
-        limiter.acquire(nobody)
-    limiter.learn(PLANS["pro"])
-    assert sum(clock.slept) == pytest.approx(60, abs=0.1)
+        one.acquire(nobody)
+    one.learn(PLANS["pro"])
+    assert sum(clock.waits) == pytest.approx(60, abs=0.1)
 
 
-def test_a_wait_is_told(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wait_is_told(limiter: Make, caplog: pytest.LogCaptureFixture) -> None:
     """Who waits for a minute reads why."""
-    limiter = Limiter(KEY, "free")
+    one = limiter(KEY, "free")
     for _ in range(28):
-        limiter.acquire(nobody)
+        one.acquire(nobody)
     (line,) = [
         record.getMessage() for record in caplog.records if record.name == "quant_team_data.limits"
     ]
@@ -220,74 +217,53 @@ def test_a_wait_is_told(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def serve(
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callable[[Callable[[httpx2.Request], httpx2.Response]], list[str]]:
-    """Return a function that puts a reply behind https://api.tickdb.ai and returns the paths that are asked."""
-
-    def serve(reply: Callable[[httpx2.Request], httpx2.Response]) -> list[str]:
-        paths: list[str] = []
-
-        def handle(request: httpx2.Request) -> httpx2.Response:
-            paths.append(request.url.path)
-            return reply(request)
-
-        http = httpx2.Client(
-            base_url="https://api.tickdb.ai", transport=httpx2.MockTransport(handle)
-        )
-        monkeypatch.setattr(data_client, "_http", lambda url: http)
-        return paths
-
-    return serve
+def service(clock: Clock) -> Service:
+    found = Service()
+    found.clock = clock
+    found.reply = starter
+    return found
 
 
-def answer(request: httpx2.Request, plan: str = "starter") -> httpx2.Response:
-    data: Any = (
-        {"api_keys": [{"plan": plan}]} if "subscriptions" in request.url.path else {"klines": []}
-    )
-    return httpx2.Response(200, json={"code": 0, "data": data})
+def starter(request: httpx2.Request) -> httpx2.Response:
+    keys = {"api_keys": [{"plan": "starter"}]}
+    return ok(keys if "subscriptions" in request.url.path else {"klines": []})
 
 
-def test_the_client_keeps_the_plan_of_its_key(clock: Clock, serve: Any) -> None:
-    """60 calls on Starter: key status is asked once, after 27 calls, and only then somebody waits."""
-    paths = serve(answer)
-    client = data_client.TickDBClient("https://api.tickdb.ai", KEY)
+def test_the_client_keeps_the_plan_of_its_key(service: Service, limiter: Make) -> None:
+    """60 calls on Starter: key status is asked once, after 27 calls, and only then one waits."""
+    client = service.client(plan=None, limiter=limiter())
     for _ in range(60):
         client.klines("AAPL.US")
+    paths = [request.url.path for request in service.requests]
     assert [number for number, path in enumerate(paths) if "subscriptions" in path] == [27]
-    assert len(clock.slept) == 1
+    assert len(service.waits) == 1
     assert client.plan().name == "Starter"
-    assert len(paths) == 61
+    assert len(service.requests) == 61
 
 
 @pytest.mark.parametrize("dialect", ["data", "beside"])
-def test_a_rate_limit_answer_corrects_the_plan(clock: Clock, serve: Any, dialect: str) -> None:
-    """The service's own word on plan and rate counts, in both dialects, and is obeyed from then on."""
-    facts = {"limit": 60, "plan": "starter", "reset_at": int(time.time()) + 5}
-    body = (
-        {"code": 3001, "message": "m", "data": facts}
-        if dialect == "data"
-        else {"success": False, "code": 429, **facts}
-    )
-    answers = [httpx2.Response(429, json=body), answer(httpx2.Request("GET", "https://x/"))]
-    serve(lambda request: answers.pop(0))
-    waits: list[float] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data_client, "sleep", waits.append)
-        data_client.TickDBClient("https://api.tickdb.ai", KEY).klines("AAPL.US")
-    assert 3 < waits[0] <= 5
-    assert Limiter(KEY).plan.rate == 60
+def test_a_rate_limit_answer_corrects_the_plan(
+    service: Service, limiter: Make, dialect: str
+) -> None:
+    """The service's own word on plan and rate counts, in both dialects, and is obeyed."""
+    reset = int(service.clock.now.timestamp()) + 5
+    facts = {"limit": 60, "plan": "starter", "reset_at": reset}
+    inside = {"code": 3001, "message": "m", "data": facts}
+    beside = {"success": False, "code": 429, **facts}
+    refusal = httpx2.Response(429, json=inside if dialect == "data" else beside)
+    service.replies(refusal, ok({"klines": []}))
+    service.client(plan=None, limiter=limiter()).klines("AAPL.US")
+    assert 3 < service.waits[0] <= 5
+    assert limiter().plan.rate == 60
 
 
-def test_too_many_connections_say_nothing_about_the_rate(clock: Clock, serve: Any) -> None:
+def test_too_many_connections_say_nothing_about_the_rate(service: Service, limiter: Make) -> None:
     """3003 is a 429, too; its limit is one of connections."""
     body = {"code": 3003, "message": "m", "data": {"limit": 3, "plan": "pro"}}
-    serve(lambda request: httpx2.Response(429, json=body))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data_client, "sleep", lambda seconds: None)
-        with pytest.raises(data_client.TickDBError):
-            data_client.TickDBClient("https://api.tickdb.ai", KEY).klines("AAPL.US")
-    assert not Limiter(KEY).known
+    service.replies(httpx2.Response(429, json=body))
+    with pytest.raises(TickDBError):
+        service.client(plan=None, limiter=limiter()).klines("AAPL.US")
+    assert not limiter().known
 
 
 @pytest.mark.parametrize(
@@ -301,56 +277,24 @@ def test_too_many_connections_say_nothing_about_the_rate(clock: Clock, serve: An
     ],
 )
 def test_who_is_limited(
-    clock: Clock, serve: Any, url: str, plan: str | None, limited: bool
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    url: str,
+    plan: str | None,
+    limited: bool,
 ) -> None:
     """The service is; this machine is not, unless a plan is named; a benchmark may say so."""
-    serve(answer)
-    client = data_client.TickDBClient(url, KEY, plan=plan)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert TickDBClient(url, KEY, plan=plan).is_limited is limited
+    assert bool(list(tmp_path.rglob("*.sqlite"))) is limited
+
+
+def test_a_client_that_is_limited_waits(service: Service, limiter: Make) -> None:
+    """541 calls on Professional are one more than nine tenths of its minute."""
+    client = service.client(plan=None, limiter=limiter(KEY, "professional"))
     for _ in range(541):
         client.request("/v1/market/kline", {})
-    assert bool(clock.slept) is limited
-
-
-# Progress
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "seconds", "thread", "shown"),
-    [
-        (Terminal, 3.0, False, True),
-        (Terminal, 0.5, False, False),
-        (io.StringIO, 3.0, False, False),
-        (Terminal, 3.0, True, False),
-    ],
-)
-def test_a_bar_shows_what_takes_longer_than_two_seconds(
-    monkeypatch: pytest.MonkeyPatch,
-    stream: type[io.StringIO],
-    seconds: float,
-    thread: bool,
-    shown: bool,
-) -> None:
-    """On a terminal, from the main thread, on standard error; otherwise nothing."""
-    out, clock = stream(), Clock()
-    monkeypatch.setattr(sys, "stderr", out)
-    monkeypatch.setattr(time, "monotonic", clock)
-
-    def work() -> None:
-        with limits.progress("AAPL.US 1m", 4) as advance:
-            for _ in range(4):
-                clock.now += seconds
-                advance(1)
-
-    if thread:
-        worker = threading.Thread(target=work)
-        worker.start()
-        worker.join()
-    else:
-        work()
-    assert ("AAPL.US 1m" in out.getvalue()) is shown
-    assert ("100%" in out.getvalue()) is shown
+    assert len(service.waits) == 1

@@ -72,18 +72,15 @@ class Klines(Message):
     interval: str | None = None
 
 
-class Timed(Message):
-    """Base of what happens at a `timestamp`, which a few endpoints send in seconds."""
-
-    timestamp: Milliseconds
+class Checked(Message):
+    """Base of messages whose floats are finite: a number that may be missing is then None."""
 
     def __post_init__(self) -> None:
-        """Bring the time to milliseconds, and numbers that are none to None.
+        """Look at every number.
 
         Raises:
-            ValueError: a number that is needed is none.
+            ValueError: a number that is needed is not finite.
         """
-        self.timestamp = in_milliseconds(self.timestamp)
         optional = _optional(type(self))
         for name in self.__struct_fields__:
             value = getattr(self, name)
@@ -92,6 +89,17 @@ class Timed(Message):
             if name not in optional:
                 raise ValueError(f"{name} is not a finite number")
             setattr(self, name, None)
+
+
+class Timed(Checked):
+    """Base of what happens at a `timestamp`, which a few endpoints send in seconds."""
+
+    timestamp: Milliseconds
+
+    def __post_init__(self) -> None:
+        """Bring the time to milliseconds, too."""
+        super().__post_init__()
+        self.timestamp = in_milliseconds(self.timestamp)
 
 
 @cache
@@ -236,7 +244,7 @@ class MarketHours(Message):
     trading_sessions: list[TradingSession]
 
 
-class KeyStatus(Message):
+class KeyStatus(Checked):
     """What TickDB says about the key in use.
 
     Attributes:

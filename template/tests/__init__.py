@@ -1,0 +1,1 @@
+"""Tests of this repository; `tests.service` is the TickDB that they talk to."""

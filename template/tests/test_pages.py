@@ -1,0 +1,163 @@
+"""A range of bars is complete, whatever the service cuts, and a damaged bar is an error."""
+
+from __future__ import annotations
+
+import email.utils
+import threading
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from quant_team_data import data_client, errors
+from quant_team_data.data_client import (
+    fetch_bars,
+    fetch_klines,
+)
+from tests.service import (
+    NOW,
+    START,
+    Ranged,
+    Service,
+    fault,
+    hourly,
+    kline,
+    ok,
+    times,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    fake = Service()
+    with fake.using():
+        yield fake
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"open": ""},
+        {"close": "NaN"},
+        {"high": "9"},
+        {"volume": None},
+        {"low": "1,000"},
+        {"high": "inf"},
+        {"time": "x"},
+    ],
+)
+def test_a_damaged_bar_is_an_error_that_names_it(service: Service, changes: dict[str, Any]) -> None:
+    """Nothing is computed with a bar whose numbers are missing or impossible."""
+    service.replies(ok({"klines": [kline(START, **changes)]}))
+    with pytest.raises(errors.DecodeError, match=r"AAPL\.US at (2024-01-01T00:00|an unreadable)"):
+        fetch_klines("AAPL.US")
+
+
+@pytest.mark.parametrize("data", [{}, [], "klines", {"klines": {}}])
+def test_an_answer_without_bars_is_an_error(service: Service, data: Any) -> None:
+    """An answer of another shape is not taken for "no bars"."""
+    service.replies(ok(data))
+    with pytest.raises(errors.DecodeError):
+        fetch_klines("AAPL.US")
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 999, 1000, 1001, 2000, 3456])
+@pytest.mark.parametrize("end_included", [True, False])
+@pytest.mark.parametrize(
+    ("cut", "cap"), [("oldest", 1000), ("newest", 1000), ("oldest", 500), ("newest", 100)]
+)
+def test_a_long_range_is_complete(
+    service: Service, count: int, cut: str, cap: int, end_included: bool
+) -> None:
+    """Every bar comes once, whichever end is cut, however low the cap, the end counted or not."""
+    bars = hourly(count)
+    service.reply = Ranged(bars, cut, cap, end_included)
+    frame = fetch_bars("BTCUSDT", "1h", START, START + 4000 * timedelta(hours=1))
+    assert times(frame) == [bar["time"] for bar in bars]
+    assert len(service.requests) <= 3 + 2 * (count // cap)
+
+
+def test_holes_do_not_hide_bars(service: Service) -> None:
+    """Nights and weekends between the bars, and a hole at the cut, lose nothing."""
+    bars = [
+        bar for number, bar in enumerate(hourly(9000)) if number % 24 < 7 and number % 168 < 120
+    ]
+    service.reply = Ranged(bars, "oldest", 1000)
+    frame = fetch_bars("AAPL.US", "1h", START, START + 9000 * timedelta(hours=1))
+    assert times(frame) == [bar["time"] for bar in bars]
+
+
+def test_a_service_that_ignores_the_start_is_understood(service: Service) -> None:
+    """Pages that reach back before the range are cut to it."""
+    bars = hourly(5000)
+    service.reply = Ranged(bars, "oldest", 1000, deaf="start")
+    frame = fetch_bars(
+        "BTCUSDT", "1h", START + timedelta(hours=2500), START + timedelta(hours=4200)
+    )
+    assert times(frame) == [bar["time"] for bar in bars[2500:4200]]
+
+
+def test_a_service_that_ignores_the_end_is_an_error(service: Service) -> None:
+    """The newest bars for every question would never end; they are refused."""
+    service.reply = Ranged(hourly(5000), "oldest", 1000, deaf="end")
+    with pytest.raises(
+        errors.DecodeError, match="times of BTCUSDT that are not those of the request"
+    ):
+        fetch_bars("BTCUSDT", "1h", START, START + timedelta(hours=2000))
+
+
+def test_the_clock_of_the_service_counts_where_ours_is_ahead(service: Service) -> None:
+    """A bar that still forms by the service's clock is left out, though ours says it is over."""
+    body = ok({"klines": [kline(NOW - timedelta(seconds=age)) for age in (300, 90)]})
+    behind = email.utils.format_datetime(NOW - timedelta(seconds=60), usegmt=True)
+    service.replies(body)
+    assert len(fetch_klines("AAPL.US", "1m")) == 2
+    service.replies(httpx2.Response(200, content=body.content, headers={"Date": behind}))
+    assert len(fetch_klines("AAPL.US", "1m")) == 1
+    assert len(data_client.client().klines("AAPL.US", "1m", include_open=True)) == 2
+
+
+def test_a_thousand_calls_with_faults_lose_and_double_no_bar(service: Service) -> None:
+    """One answer in five is a fault; what still fails is named, and a second try completes it."""
+    bars = hourly(2500)
+    tries: dict[str, int] = {}
+    lock = threading.Lock()
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        url = str(request.url)
+        with lock:
+            tries[url] = tries.get(url, 0) + 1
+        number = zlib.crc32(f"{url} {tries[url]}".encode())
+        if number % 5 == 0:
+            kind = number // 5 % 6
+            if kind == 0:
+                raise httpx2.ReadError("cut")
+            if kind == 1:
+                raise httpx2.ReadTimeout("slow")
+            return (
+                fault(429, 3001, **{"Retry-After": "1"}),
+                fault(200, "3001"),
+                fault(503, 5001),
+                httpx2.Response(502, content=b"<html>"),
+            )[kind - 2]
+        return Ranged(bars, "oldest", 100)(request)
+
+    service.reply = reply
+    stop = START + 2500 * timedelta(hours=1)
+    asked = [f"S{number}.US" for number in range(40)]
+    first = data_client.client().frames(asked, "1h", START, stop)
+    second = data_client.client().frames(list(first.errors), "1h", START, stop)
+    assert not second.errors
+    assert len(service.requests) > 1200
+    for frame in (first.data | second.data).values():
+        assert times(frame) == [bar["time"] for bar in bars]
+    assert len(first.data | second.data) == 40
