@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import polars as pl
 
-from quant_team_data import data_client, messages
+from quant_team_data import data_client
 from quant_team_data.markets import milliseconds
 from quant_team_data.tickdb import TickDBClient
 from quant_team_data.transport import HttpTransport
@@ -139,7 +140,7 @@ def hourly(count: int) -> list[dict[str, Any]]:
     return [kline(START + hour * HOUR) for hour in range(count)]
 
 
-def times(frame: messages.pl.DataFrame) -> list[int]:
+def times(frame: pl.DataFrame) -> list[int]:
     """Return the times of a frame in milliseconds UTC."""
     found: list[int] = frame["time"].dt.epoch("ms").to_list()
     return found

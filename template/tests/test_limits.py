@@ -13,8 +13,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from quant_team_data.errors import TickDBError
 from quant_team_data.limits import FREE, PLANS, Limiter, Plan, plan_of
-from quant_team_data.tickdb import TickDBClient, TickDBError
+from quant_team_data.tickdb import TickDBClient
 from tests.service import KEY, Clock, Service, ok
 
 Make = Callable[..., Limiter]

@@ -16,7 +16,14 @@ from quant_team_data import messages
 from quant_team_data.messages import Bar, Depth, Factor, KeyStatus, Klines, Level, Ticker, Trade
 
 TIME = 1_704_067_200_000  # 2024-01-01
-GOOD = {"time": TIME, "open": 10.5, "high": 11.0, "low": 10.0, "close": 10.75, "volume": 0.0}
+GOOD: dict[str, Any] = {
+    "time": TIME,
+    "open": 10.5,
+    "high": 11.0,
+    "low": 10.0,
+    "close": 10.75,
+    "volume": 0.0,
+}
 
 
 def raw(value: object) -> msgspec.Raw:
@@ -30,7 +37,7 @@ def frame(*changes: dict[str, Any]) -> pl.DataFrame:
         row = GOOD | {"time": TIME + 60_000 * number} | change
         rows.append([row[name] for name in messages.COLUMNS])
     plain = {"time": pl.Int64} | dict.fromkeys(messages.VALUES, pl.Float64)
-    return pl.DataFrame(rows, plain, orient="row").cast(dict(messages.SCHEMA))
+    return pl.DataFrame(rows, plain, orient="row").cast(pl.Schema(messages.SCHEMA))
 
 
 # Decoding

@@ -52,6 +52,10 @@ def service() -> Iterator[Service]:
         {"volume": None},
         {"low": "1,000"},
         {"high": "inf"},
+        {"open": "9.99"},
+        {"close": "11.01"},
+        {"low": "0", "open": "0"},
+        {"volume": "-1"},
         {"time": "x"},
     ],
 )

@@ -29,7 +29,11 @@ logger = logging.getLogger(__name__)
 Adjust = Literal["none", "forward", "backward"]
 
 
-def check(series: Series, adjust: Adjust, offline: bool) -> None:
+def check(
+    series: Series,
+    adjust: Adjust,
+    offline: bool,
+) -> None:
     """Raise unless the prices of a series can be adjusted.
 
     Raises:
@@ -47,7 +51,10 @@ def check(series: Series, adjust: Adjust, offline: bool) -> None:
 
 
 def adjusted(
-    bars: pl.DataFrame, series: Series, adjust: Adjust, client: TickDBClient
+    bars: pl.DataFrame,
+    series: Series,
+    adjust: Adjust,
+    client: TickDBClient,
 ) -> pl.DataFrame:
     """Return bars of a stock with prices moved over splits and dividends.
 
@@ -82,7 +89,10 @@ def adjusted(
 
 
 def apply(
-    bars: pl.DataFrame, factors: Sequence[Factor], interval: str, adjust: Adjust
+    bars: pl.DataFrame,
+    factors: Sequence[Factor],
+    interval: str,
+    adjust: Adjust,
 ) -> pl.DataFrame:
     """Return bars with each price as price * `factor_a` + `factor_b`, event by event.
 
@@ -114,7 +124,11 @@ def _midnight(factor: Factor) -> datetime:
     return noon.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _keep(series: Series, adjust: Adjust, factors: Sequence[Factor]) -> None:
+def _keep(
+    series: Series,
+    adjust: Adjust,
+    factors: Sequence[Factor],
+) -> None:
     """Put today's factors into the cache; warn where they are not those of `data.lock`.
 
     A factor is kept as a row at its time, `factor_a` as the open and `factor_b` as the close.

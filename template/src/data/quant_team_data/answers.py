@@ -53,7 +53,13 @@ class TypedCaller(Caller):
 
         return self.call(path, params, typed, timeout=timeout)
 
-    def needed(self, path: str, params: Mapping[str, Any], kind: type[T], about: str) -> T:
+    def needed(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        kind: type[T],
+        about: str,
+    ) -> T:
         """Return what `get` returns, if that is not nothing."""
         found = self.get(path, params, kind, about)
         if found is None:
@@ -97,7 +103,11 @@ class TypedCaller(Caller):
         return in_order(asked, data, failed)
 
     def _part(
-        self, path: str, part: list[str], params: Mapping[str, Any], timeout: Timeout
+        self,
+        path: str,
+        part: list[str],
+        params: Mapping[str, Any],
+        timeout: Timeout,
     ) -> dict[str, msgspec.Raw]:
         """Return what one request gives, by canonical symbol, undecoded."""
         names = ",".join(one_symbol(symbol) for symbol in part)
@@ -107,7 +117,12 @@ class TypedCaller(Caller):
         return {canonical(record(item, messages.Named, names).symbol): item for item in items}
 
 
-def read(response: Response, kind: type[T], about: str, now: datetime) -> T | None:
+def read(
+    response: Response,
+    kind: type[T],
+    about: str,
+    now: datetime,
+) -> T | None:
     """Return the `data` of a response as a message; null is None.
 
     Args:
@@ -150,7 +165,11 @@ def frame(found: Klines | None, symbol: str) -> pl.DataFrame:
     return bars
 
 
-def record(content: msgspec.Raw, kind: type[messages.M], about: str) -> messages.M:
+def record(
+    content: msgspec.Raw,
+    kind: type[messages.M],
+    about: str,
+) -> messages.M:
     """Return what `messages.record` returns.
 
     Raises:

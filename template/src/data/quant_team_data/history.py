@@ -52,7 +52,11 @@ def span_of(start: Day, end: Day) -> Span:
     return Span(first, stop)
 
 
-def series_of(symbol: str, interval: str, type: str | None = None) -> Series:
+def series_of(
+    symbol: str,
+    interval: str,
+    type: str | None = None,
+) -> Series:
     """Return the series of a symbol at the source in use.
 
     Args:
@@ -124,7 +128,11 @@ class _Source(NamedTuple):
     fetch: Fetch
 
 
-def _source(client: TickDBClient, series: Series, stored: cache.Stored) -> _Source:
+def _source(
+    client: TickDBClient,
+    series: Series,
+    stored: cache.Stored,
+) -> _Source:
     """Return from when on the plan has bars of a series, and how to fetch them."""
     kind = _type_to_send(series)
     plan = client.known_plan() if client.is_limited else None
@@ -159,7 +167,12 @@ def _type_to_send(series: Series) -> str | None:
     return None if known == series.type else series.type
 
 
-def _complain(source: _Source, series: Series, asked: Span, now: datetime) -> None:
+def _complain(
+    source: _Source,
+    series: Series,
+    asked: Span,
+    now: datetime,
+) -> None:
     """Say what the plan covers, what is delivered, and what the whole range would need.
 
     Raises:
@@ -191,12 +204,16 @@ def _plan_for(days: int) -> limits.Plan:
     return limits.PLANS["enterprise"]
 
 
-def _requests(series: Series, asked: Span, now: datetime) -> int:
+def _requests(
+    series: Series,
+    asked: Span,
+    now: datetime,
+) -> int:
     """Return about how many requests a range takes."""
     last = min(asked.stop, now).date()
     try:
         market = markets.market_of(series.symbol)
-        days = markets.sessions(market, asked.first.date(), last)
+        days = markets.sessions(market, asked.first.date(), last, today=now.date())
     except QuantError:  # an ambiguous symbol, or a year that the calendar lacks
         return 1 + int(
             (asked.stop - asked.first).total_seconds() // (PAGE * shortest(series.interval))
@@ -210,7 +227,11 @@ def _nobody(low: datetime, high: datetime) -> pl.DataFrame:
     return messages.SCHEMA.to_frame()
 
 
-def _moment(value: Day, name: str, whole_day: bool = False) -> datetime:
+def _moment(
+    value: Day,
+    name: str,
+    whole_day: bool = False,
+) -> datetime:
     """Return a date or datetime as UTC; `whole_day` moves a date to the midnight after it."""
     if isinstance(value, str):
         value = _parsed(value, name)

@@ -55,7 +55,12 @@ def page(
 
 
 def between(
-    caller: TypedCaller, symbol: str, interval: str, type: str | None, low: int, high: int
+    caller: TypedCaller,
+    symbol: str,
+    interval: str,
+    type: str | None,
+    low: int,
+    high: int,
 ) -> pl.DataFrame:
     """Return the bars that open in a range of milliseconds, as `page` does.
 
@@ -73,7 +78,12 @@ def between(
 
 
 def _blocks(
-    caller: TypedCaller, symbol: str, interval: str, type: str | None, first: int, last: int
+    caller: TypedCaller,
+    symbol: str,
+    interval: str,
+    type: str | None,
+    first: int,
+    last: int,
 ) -> Iterator[pl.DataFrame]:
     """Yield the bars of a range in blocks, in any order.
 
@@ -102,7 +112,11 @@ def _blocks(
             advance(_length(inside) if len(inside) else high - low)
 
 
-def closed(bars: pl.DataFrame, interval: str, now: datetime) -> pl.DataFrame:
+def closed(
+    bars: pl.DataFrame,
+    interval: str,
+    now: datetime,
+) -> pl.DataFrame:
     """Return the bars whose period is over at a time (aware)."""
     count = len(bars)
     while count and bar_end(bars["time"][count - 1], interval) > now:

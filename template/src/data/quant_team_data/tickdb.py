@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,8 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from quant_team_data import answers, errors, limits, messages, pages, retries
+from quant_team_data import answers, errors, keys, limits, messages, pages, retries
 from quant_team_data.answers import TypedCaller
-from quant_team_data.errors import TickDBError
 from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.many import Result, each
 from quant_team_data.markets import DAY, check_interval, milliseconds
@@ -30,10 +28,6 @@ from quant_team_data.transport import (
     is_local,
 )
 from quant_team_utils import console
-
-KEYS = "/v1/apikeys/subscriptions"
-
-logger = logging.getLogger(__name__)
 
 
 class TickDBClient:
@@ -93,7 +87,10 @@ class TickDBClient:
         return self._limiter is not None
 
     def request(
-        self, path: str, params: Mapping[str, Any], timeout: Timeout = PATIENCE
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        timeout: Timeout = PATIENCE,
     ) -> Response:
         """Send one GET and return the response, unchecked; it carries the means to send it again.
 
@@ -155,7 +152,13 @@ class TickDBClient:
             bars = self._closed(bars, interval)
         return messages.bars_of(bars.tail(limit))
 
-    def newest(self, symbol: str, interval: str, *, type: str | None = None) -> pl.DataFrame:
+    def newest(
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        type: str | None = None,
+    ) -> pl.DataFrame:
         """Return as many of the newest closed bars as one request gives, as `frame` does."""
         bars = pages.page(self._caller, symbol, interval, type, {"limit": PAGE})
         return self._closed(bars, interval)
@@ -190,7 +193,11 @@ class TickDBClient:
         return bars if include_open else self._closed(bars, interval)
 
     def frames(
-        self, symbols: Iterable[str], interval: str, start: datetime, stop: datetime
+        self,
+        symbols: Iterable[str],
+        interval: str,
+        start: datetime,
+        stop: datetime,
     ) -> Result[pl.DataFrame]:
         """Return what `frame` returns, for many symbols, over several connections."""
         return each(symbols, lambda symbol: self.frame(symbol, interval, start, stop))
@@ -263,7 +270,13 @@ class TickDBClient:
         params = {"symbol": answers.one_symbol(symbol), "type": type}
         return self._caller.needed("/v1/market/depth", params, Depth, symbol)
 
-    def trades(self, symbol: str, limit: int = 100, *, type: str | None = None) -> list[Trade]:
+    def trades(
+        self,
+        symbol: str,
+        limit: int = 100,
+        *,
+        type: str | None = None,
+    ) -> list[Trade]:
         """Return the newest trades of a symbol, oldest first."""
         params = {"symbol": answers.one_symbol(symbol), "limit": limit, "type": type}
         found = self._caller.needed("/v1/market/trades", params, messages.Trades, symbol)
@@ -332,7 +345,7 @@ class TickDBClient:
 
     def key_status(self) -> messages.KeyStatus:
         """Return what TickDB says about the key in use."""
-        return self._own(self._caller.needed(KEYS, {}, messages.Keys, "the key status"))
+        return keys.status(self._caller)
 
     def plan(self) -> limits.Plan:
         """Return the plan of the key; Free if nobody knows it."""
@@ -345,26 +358,4 @@ class TickDBClient:
         return self._limiter.known_plan(self._ask_plan)
 
     def _ask_plan(self) -> limits.Plan | None:
-        """Return the plan that key status says, or None; not counted: the limiter waits for it."""
-        about = "the key status"
-        try:
-            response = self._caller.request(KEYS, {}, counted=False)
-            keys = answers.read(response, messages.Keys, about, self.clock())
-            status = self._own(keys) if keys else None
-        except TickDBError as error:
-            logger.info("the plan of the key is not known: %s", error)
-            return None
-        return limits.plan_of(status.plan) if status and status.plan else None
-
-    def _own(self, keys: messages.Keys) -> messages.KeyStatus:
-        """Return this key's entry of a key status, without the key's first letters."""
-        about = "the key status"
-        mine = self._caller.headers().get("X-API-Key", "")
-        own = []
-        for key in keys.api_keys:
-            prefix = answers.record(key, messages.KeyPrefix, about).key_prefix or "?"
-            if mine.startswith(prefix.rstrip(".*")):
-                own.append(key)
-        for key in own or keys.api_keys:
-            return answers.record(key, messages.KeyStatus, about)
-        raise answers.invalid(f"{about}: no key", about)
+        return keys.plan(self._caller)

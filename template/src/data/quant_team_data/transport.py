@@ -81,7 +81,11 @@ class Transport(Protocol):
     """The way to a service and back; a test may bring its own."""
 
     def send(
-        self, path: str, params: Mapping[str, Any], headers: dict[str, str], timeout: Timeout
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        headers: dict[str, str],
+        timeout: Timeout,
     ) -> Response:
         """Send one GET.
 
@@ -104,7 +108,11 @@ class HttpTransport:
         wire: a transport of httpx2 in place of the network.
     """
 
-    def __init__(self, base_url: str, wire: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        wire: httpx2.BaseTransport | None = None,
+    ) -> None:
         import httpx2  # slow, and not needed for the sandbox
 
         self._address = base_url
@@ -114,7 +122,11 @@ class HttpTransport:
         )
 
     def send(
-        self, path: str, params: Mapping[str, Any], headers: dict[str, str], timeout: Timeout
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        headers: dict[str, str],
+        timeout: Timeout,
     ) -> Response:
         """Send one GET, see `Transport`."""
         import httpx2
@@ -146,7 +158,11 @@ class SandboxTransport:
         self._clock = clock
 
     def send(
-        self, path: str, params: Mapping[str, Any], headers: dict[str, str], timeout: Timeout
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        headers: dict[str, str],
+        timeout: Timeout,
     ) -> Response:
         """Ask the sandbox, see `Transport`."""
         from quant_team_data import sandbox
@@ -266,7 +282,11 @@ class Caller:
         )
 
     def _send(
-        self, path: str, params: Mapping[str, Any], timeout: Timeout, asked: str | None
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        timeout: Timeout,
+        asked: str | None,
     ) -> Response:
         headers = self.headers()
         try:
