@@ -8,13 +8,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 from quant_team_data import cache
-from quant_team_data.cache import Series
-from quant_team_data.commands import data
 from quant_team_data.importing import import_file
 from quant_team_data.messages import SCHEMA, VALUES
+from quant_team_data.series import Series
 from quant_team_utils.errors import QuantError
 
 HEAD = "time,open,high,low,close,volume\n"
@@ -74,7 +72,8 @@ def test_times_and_names_are_read(
 
 def test_dates_are_midnight_utc_and_other_columns_are_left_out(tmp_path: Path) -> None:
     """Daily bars need no zone; `Adj Close` is not the close."""
-    text = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,12,9,11,5,1000\n20240103,10,12,9,11,5,1000\n"
+    head = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+    text = head + "2024-01-02,10,12,9,11,5,1000\n20240103,10,12,9,11,5,1000\n"
     series, _ = import_file(csv(tmp_path, text), "AAPL.US", "1d", "acme")
     bars = cache.load(series).bars
     assert bars["time"].to_list() == [
@@ -203,28 +202,6 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, name: str) -
     for path in (tmp_path / name, tmp_path / "text.parquet"):
         with pytest.raises(QuantError, match="cannot be read"):
             import_file(path, "AAPL.US", "1h", "acme")
-
-
-def test_the_command_imports_locks_and_verifies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`quant data import` prints the next steps, and the lock carries the vendor's name."""
-    from quant_team_utils import roster
-
-    monkeypatch.setattr(roster, "me", lambda root: "bob")
-    path = csv(tmp_path, rows("2024-01-02T14:30Z,1,1,1,1,1"))
-    runner = CliRunner()
-    done = runner.invoke(
-        data, ["import", str(path), "--symbol", "AAPL.US", "--interval", "1h", "--source", "acme"]
-    )
-    assert "imported: 1 bars of AAPL.US 1h of import:acme" in done.output
-    assert "quant data lock AAPL.US --source import:acme" in done.output
-    assert runner.invoke(data, ["lock", "AAPL.US"]).exit_code == 1  # the sandbox has none
-    assert runner.invoke(data, ["lock", "AAPL.US", "--source", "import:acme"]).exit_code == 0
-    assert "1 of 1 months" in runner.invoke(data, ["verify"]).output
-    assert "import:acme stock AAPL.US 1h 2024-01" in (tmp_path / "data.lock").read_text(
-        encoding="utf-8"
-    )
 
 
 def test_the_same_file_twice_is_one_series_and_a_correction_is_reported(

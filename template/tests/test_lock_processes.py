@@ -55,7 +55,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def test_six_processes_lock_six_symbols_and_all_stand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All start at once, each writes three times: every line of every one is there, and the same."""
+    """All start at once, each writes three times: every line is there, and the same."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
     wanted = [Series.of(source, symbol, "1d") for symbol in SYMBOLS for source in SOURCES]
     for series in wanted:
