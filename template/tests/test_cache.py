@@ -179,7 +179,7 @@ def test_a_revision_is_reported_and_taken(vendor: Vendor, caplog: pytest.LogCapt
 def test_refresh_asks_again_and_finds_old_revisions(
     vendor: Vendor, caplog: pytest.LogCaptureFixture, change: float | None
 ) -> None:
-    """`refresh` finds a bar far back that was changed or withdrawn, and compares proven ones only."""
+    """`refresh` finds a bar far back that was changed or withdrawn, among the proven ones."""
     get(vendor, day(1), day(3))
     vendor.changed = {datetime(2024, 7, 1, 13, 30, tzinfo=UTC): change}
     get(vendor, day(1), day(9))
