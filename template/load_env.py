@@ -1,7 +1,7 @@
 """Load the project's `.env` into the process environment, for scripts and notebooks.
 
-`from load_env import *` at the top of a script is enough. The environment that is already set
-wins. The shared client needs no such line: it reads `.env` by itself.
+`from load_env import *` at the top of a script is enough. What the environment already sets wins.
+The shared client needs no such line: it reads `.env` itself.
 """
 
 import os
@@ -12,12 +12,13 @@ from quant_team_utils.settings import env_file, read_env_file
 __all__: list[str] = []
 
 env_path = env_file()
+for _name, _value in read_env_file(env_path).items():
+    os.environ.setdefault(_name, _value)
 if env_path.exists():
-    for _name, _value in read_env_file(env_path).items():
-        os.environ.setdefault(_name, _value)
     print(f"Loaded environment from {env_path}", file=sys.stderr)
 else:
     print(
-        f"Warning: there is no {env_path}: run `quant setup`, or set TICKDB_BASE_URL and TICKDB_API_KEY.",
+        f"Warning: there is no {env_path}: run `quant setup`, "
+        "or set TICKDB_BASE_URL and TICKDB_API_KEY.",
         file=sys.stderr,
     )

@@ -132,7 +132,7 @@ def test_the_team_s_file_checks_run_through_either_runner(
     for name, content, word in (
         ("src/utils/quant_team_utils/bad.py", "import os\n", "F401"),
         ("src/utils/quant_team_utils/bad.py", "x=1\n", "be reformatted"),
-        ("notes.md", "<<<<<<< ours\n", "mark of a conflict"),
+        ("notes.md", "<<<<<<< ours\n", "is a conflict marker"),
         ("prices.parquet", "x\n", "git rm --cached"),
     ):
         (team / name).write_text(content, encoding="utf-8")

@@ -251,6 +251,9 @@ SECRETS = {
     "a GitLab token": "glpat-" + "abcdefghij1234567890",
     "a Slack token": "xoxb-" + "1234567890-abc",
     "a credential": "ALPACA_SECRET_" + "KEY=abcdefgh12345678ijklmnop",
+    "a key in a URL": "wss://host/v1?sig" + "nature=abcdefgh12345678ijklmnop",
+    "a key in a header": "Author" + "ization: Bearer abcdefgh12345678ijklmnop",
+    "a key": "encryption_" + "key = 'abcdefgh12345678ijklmnop'",
 }
 
 
@@ -272,10 +275,10 @@ SECRETS = {
         (
             "a.py",
             "<<<<<<< before updating\nx\n=======\ny\n>>>>>>> after updating\n",
-            "line 1 is the mark of a conflict",
+            "line 1 is a conflict marker",
         ),
-        ("a.yaml", "a: 1\n>>>>>>> theirs\n", "line 2 is the mark of a conflict"),
-        ("a.py.rej", "x\n", "left it over"),
+        ("a.yaml", "a: 1\n>>>>>>> theirs\n", "line 2 is a conflict marker"),
+        ("a.py.rej", "x\n", "left over from an update"),
         ("big.txt", "x" * 1_000_001, "too large"),
         (".env", "A=1\n", "git rm --cached '.env'"),
         ("src/prices.csv", "a,b\n", "git rm --cached"),

@@ -68,14 +68,14 @@ def test_conflicts_of_an_update_are_named_until_resolved(
     git(team, "add", "README.md")
     done = team_environment.run(team, "git", "commit", "-m", "docs: update", check=False)
     assert done.returncode != 0
-    assert "README.md: line 1 is the mark of a conflict" in done.stderr
+    assert "README.md: line 1 is a conflict marker" in done.stderr
     assert any("README.md: conflict markers" in line for line in failed(team, team_environment))
     git(team, "commit", "--quiet", "--no-verify", "-m", "docs: update")
     assert any("README.md: conflict markers" in line for line in failed(team, team_environment))
     done = team_environment.run(
         team, "prek", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", check=False
     )
-    assert "README.md: line 1 is the mark of a conflict" in done.stdout
+    assert "README.md: line 1 is a conflict marker" in done.stdout
 
 
 def test_rejected_changes_of_an_update_are_named(
@@ -91,7 +91,7 @@ def test_rejected_changes_of_an_update_are_named(
     git(team, "add", "--all")
     done = team_environment.run(team, "git", "commit", "-m", "docs: update", check=False)
     assert done.returncode != 0
-    assert "README.md.rej: an update or a merge left it over" in done.stderr
+    assert "README.md.rej: left over from an update or a merge" in done.stderr
 
 
 @pytest.mark.parametrize("name", [".copier-answers.yml", "infrastructure/permissions.yaml"])

@@ -1,26 +1,44 @@
-"""Logging: no key in any line, whoever logs it and however."""
+"""Logging: no key in any line, whoever logs it and however, and no file read for it."""
 
 from __future__ import annotations
 
 import io
 import logging
+import os
 import sys
+from pathlib import Path
+from types import TracebackType
 
 import pytest
 
-from quant_team_utils import log
+from quant_team_utils import log, settings
 
 KEY = "tk_live_0123456789abcdef"
+LOGGER = "library.deep.child"
+Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
 def formatted(record: logging.LogRecord) -> str:
     return log.RedactingFormatter().format(record)
 
 
-def record(message: str, *arguments: object, exc_info: object = None) -> logging.LogRecord:
-    return logging.LogRecord(
-        "library.deep.child", logging.DEBUG, "x.py", 1, message, arguments, exc_info
-    )  # type: ignore[arg-type]
+def record(message: str, *arguments: object, exc_info: Raised | None = None) -> logging.LogRecord:
+    return logging.LogRecord(LOGGER, logging.DEBUG, "x.py", 1, message, arguments, exc_info)
+
+
+def env_file(folder: Path, text: str) -> Path:
+    """Write a `.env` that has not been touched for a while."""
+    path = folder / ".env"
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (1, 1))
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty project."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -33,39 +51,79 @@ def record(message: str, *arguments: object, exc_info: object = None) -> logging
         f"TICKDB_API_KEY={KEY}",
         f"SECRETS_ENCRYPTION_KEY = '{KEY}'",
         f"Authorization: {KEY}",
+        f"Authorization: Bearer {KEY}",
         f"the key {KEY} was refused",
     ],
 )
 def test_whatever_looks_like_a_key_is_hidden(line: str) -> None:
-    """Even a key that this process does not know is hidden where its shape or its neighbour gives it away."""
+    """A key unknown to this process is hidden where its shape or its neighbour gives it away."""
     assert KEY not in formatted(record("%s", line))
     assert "***" in formatted(record(line.replace("%", "%%")))
 
 
+def test_what_is_not_a_key_stays() -> None:
+    """A sentence about keys is not hidden."""
+    line = "TICKDB_API_KEY is not set; the secret: none; token bucket is empty"
+    assert line in formatted(record("%s", line))
+
+
 def test_a_known_value_is_hidden_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The value of a secret variable is hidden in messages, arguments and tracebacks, whatever its shape."""
-    monkeypatch.setenv("TICKDB_API_KEY", "plain-old-value")
-    try:
-        raise ValueError("cannot open plain-old-value")
-    except ValueError:
-        text = formatted(
-            record(
-                "%s and %r", "plain-old-value", {"k": "plain-old-value"}, exc_info=sys.exc_info()
-            )
-        )
-    assert "plain-old-value" not in text
-    assert "Traceback" in text
+    """The value of a secret variable is hidden in messages, arguments and tracebacks."""
+    value = "plain-old-value"
+    monkeypatch.setenv("TICKDB_API_KEY", value)
+    error = ValueError(f"cannot open {value}")
+    raised = (ValueError, error, None)
+    text = formatted(record("%s and %r", value, {"k": value}, exc_info=raised))
+    assert value not in text
+    assert "ValueError: cannot open ***" in text
+
+
+def test_a_value_in_the_file_is_hidden(project: Path) -> None:
+    """Also where the environment wins, and each key of a ring by itself."""
+    env_file(
+        project, "TICKDB_API_KEY=plain-old-value\nSECRETS_ENCRYPTION_KEY=first-one, second-one"
+    )
+    text = formatted(record("plain-old-value first-one second-one"))
+    assert text.endswith("*** *** ***")
+
+
+def test_a_record_reads_no_file(project: Path) -> None:
+    """Once the secrets are known, they are read again with the next setting, not for a record."""
+    env_file(project, "TICKDB_API_KEY=plain-old-value\n")
+    assert formatted(record("plain-old-value")).endswith("***")
+    env_file(project, "TICKDB_API_KEY=plain-new-key\n")
+    assert formatted(record("plain-old-value")).endswith("***")
+    assert settings.get("TICKDB_API_KEY") == "plain-new-key"
+    assert formatted(record("plain-new-key")).endswith("***")
+
+
+@pytest.mark.parametrize("text", ["TICKDB_API_KEY: x\n", 'A="open\n', "my notes\n", "<<<<<<< a\n"])
+def test_an_unreadable_file_is_no_recursion(
+    project: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """With a line in `.env` that cannot be read, a record is one line like any other."""
+    env_file(project, text)
+    stream = logged(monkeypatch)
+    logging.getLogger(LOGGER).warning("hello")
+    assert stream.getvalue().endswith("| WARNING | library.deep.child | hello\n")
+    assert stream.getvalue().count("\n") == 1
 
 
 def test_library_loggers_go_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """`configure` covers every logger below the root, and a second call adds no second handler."""
+    stream = logged(monkeypatch)
+    log.configure(logging.DEBUG)
+    logging.getLogger("websockets.client").debug("GET /v1/realtime?api_key=%s", KEY)
+    assert stream.getvalue().count("GET /v1/realtime") == 1
+    assert KEY not in stream.getvalue()
+
+
+def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """Configure the root logger and return what it writes to."""
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     log.configure(logging.DEBUG)
-    log.configure(logging.DEBUG)
-    logging.getLogger("websockets.client").debug("GET /v1/realtime?api_key=%s", KEY)
-    assert stream.getvalue().count("GET /v1/realtime") == 1
-    assert KEY not in stream.getvalue()
+    return stream
