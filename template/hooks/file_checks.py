@@ -34,7 +34,7 @@ SHAPES = {
 }
 PLACES = {
     "a key in a URL": r"(?i)([?&](?:api_?key|token|secret|signature|password)=)[^&\s\"'#]+",
-    "a key in a header": r"(?i)((?:x-api-key|authorization)[\"']?\s*[:=,]\s*b?[\"']?"
+    "a key in a header": r"(?i)((?:x-api-key|authorization)[\"']?\s*[:=,]\s*(?:b?[\"'])?"
     r"(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)]+",
     "a bearer token": r"(?i)\b(bearer\s+)[\w.~+/=-]{20,}",
     "a key": r"(?i)((?:api|secret|encryption)_key\s*[=:]\s*[\"']?)[^\s\"',;)]+",

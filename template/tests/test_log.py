@@ -14,6 +14,7 @@ import pytest
 from quant_team_utils import log, settings
 
 KEY = "tk_live_0123456789abcdef"
+PLAIN = "0123456789-abcdef"
 LOGGER = "library.deep.child"
 Raised = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -52,12 +53,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"SECRETS_ENCRYPTION_KEY = '{KEY}'",
         f"Authorization: {KEY}",
         f"Authorization: Bearer {KEY}",
+        f"Authorization: Basic {KEY}",
+        f"(b'X-API-Key', b'{KEY}')",
         f"the key {KEY} was refused",
     ],
 )
 def test_whatever_looks_like_a_key_is_hidden(line: str) -> None:
     """A key unknown to this process is hidden where its shape or its neighbour gives it away."""
     assert KEY not in formatted(record("%s", line))
+    betrayed_by_its_place = "the key" not in line
+    assert betrayed_by_its_place == (PLAIN not in formatted(record(line.replace(KEY, PLAIN))))
     assert "***" in formatted(record(line.replace("%", "%%")))
 
 
