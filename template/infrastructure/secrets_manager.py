@@ -1,5 +1,4 @@
-"""Production credentials, encrypted at rest and opened only at run time, on the host that needs
-them.
+"""Production credentials, encrypted at rest and opened at run time, on the host that needs them.
 
 One file per service, `<service>.enc`, in `SECRETS_DIR` (default `/secrets`), readable by its owner
 only. The key is `SECRETS_ENCRYPTION_KEY`: in the environment of the production host, never beside
@@ -10,12 +9,11 @@ Make a key:
 
     python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
 
-Store credentials, on the production host (the values are typed, so that no shell history keeps
-them):
+Store credentials, on the production host (typed, so that no shell history keeps them):
 
     from getpass import getpass
-    put_production_credentials("alpaca", {"api_key": getpass("key: "), "secret_key":
-    getpass("secret: ")})
+    key, secret = getpass("key: "), getpass("secret: ")
+    put_production_credentials("alpaca", {"api_key": key, "secret_key": secret})
 
 Use them:
 
@@ -30,14 +28,13 @@ import json
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from quant_team_utils import settings
+from quant_team_utils import files, settings
 from quant_team_utils.errors import QuantError
 
 _SERVICE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -48,9 +45,10 @@ class SecretsError(QuantError):
 
 
 class Credentials(dict[str, str]):
-    """Names and values of one service's credentials. The values are plain strings; printing it shows the names only."""
+    """Names and values of one service's credentials: plain strings, but printing shows no value."""
 
     def __repr__(self) -> str:
+        """Show the names only."""
         return f"Credentials({', '.join(f'{name}=***' for name in self)})"
 
 
@@ -87,9 +85,8 @@ def put_production_credentials(service: str, credentials: Mapping[str, str]) -> 
             cannot be opened; the file cannot be written.
     """
     path = _path(service)
-    if not credentials or any(
-        not isinstance(part, str) or not part for pair in credentials.items() for part in pair
-    ):
+    parts = [*credentials.keys(), *credentials.values()]
+    if not parts or not all(isinstance(part, str) and part for part in parts):
         raise SecretsError(
             f"The credentials of {service} must be names and values, text that is not empty."
         )
@@ -102,7 +99,9 @@ def put_production_credentials(service: str, credentials: Mapping[str, str]) -> 
     token = cipher.encrypt(json.dumps(document).encode())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, token)
+        files.replace(path, token, mode=0o600)
+    except files.FileError as error:
+        raise SecretsError(str(error)) from None
     except OSError as error:
         raise SecretsError(
             f"Cannot write {path} ({error.strerror}): set SECRETS_DIR to a folder of yours."
@@ -113,8 +112,8 @@ def put_production_credentials(service: str, credentials: Mapping[str, str]) -> 
 def _path(service: str) -> Path:
     if not isinstance(service, str) or not _SERVICE.fullmatch(service):
         raise SecretsError(
-            f"{service!r} is not the name of a service: use lower-case letters, digits and underscores, at most 63, "
-            "starting with a letter."
+            f"{service!r} is not the name of a service: use lower-case letters, digits and "
+            "underscores, at most 63, starting with a letter."
         )
     return Path(settings.get("SECRETS_DIR") or "").expanduser() / f"{service}.enc"
 
@@ -123,15 +122,16 @@ def _cipher() -> MultiFernet:
     ring = settings.get("SECRETS_ENCRYPTION_KEY")
     if not ring:
         raise SecretsError(
-            "SECRETS_ENCRYPTION_KEY is not set: set it in the environment of this host; production credentials are "
-            "opened nowhere else."
+            "SECRETS_ENCRYPTION_KEY is not set: set it in the environment of this host; "
+            "production credentials are opened nowhere else."
         )
     try:
         return MultiFernet([Fernet(key.strip()) for key in ring.split(",")])
     except ValueError:
         raise SecretsError(
             "SECRETS_ENCRYPTION_KEY does not hold Fernet keys separated by commas: make one with "
-            '`python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.'
+            '`python -c "from cryptography.fernet import Fernet; '
+            'print(Fernet.generate_key().decode())"`.'
         ) from None
 
 
@@ -180,20 +180,6 @@ def _open(path: Path, token: bytes, cipher: MultiFernet, service: str) -> dict[s
                 )
             return dict(document)
     raise SecretsError(
-        f"Cannot open {path}: SECRETS_ENCRYPTION_KEY is not the key it was stored with, or the file is damaged; "
-        "set the right key, or delete the file and store the credentials again."
+        f"Cannot open {path}: SECRETS_ENCRYPTION_KEY is not the key it was stored with, or the "
+        "file is damaged; set the right key, or delete the file and store the credentials again."
     )
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file of mode 600 in one step: a crash leaves the old file or the new one."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

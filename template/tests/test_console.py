@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import pytest
 
@@ -22,6 +23,12 @@ def test_a_table_has_columns_and_no_blanks_at_the_end() -> None:
     assert console.table((), [("a", "b")]) == "a  b"
 
 
+def test_wide_characters_keep_the_columns() -> None:
+    """A Chinese name takes two columns a character, and what follows stays aligned."""
+    shown = console.table((), [("李明", "alice"), ("Bo", "bob")])
+    assert shown.splitlines() == ["李明  alice", "Bo    bob"]
+
+
 def test_colour_only_where_a_terminal_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No colour in a pipe, on a dumb terminal, or with NO_COLOR."""
     monkeypatch.setenv("TERM", "xterm")
@@ -33,6 +40,26 @@ def test_colour_only_where_a_terminal_shows_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("NO_COLOR")
     monkeypatch.setenv("TERM", "dumb")
     assert console.styled("x", Terminal(), fg="red") == "x"
+
+
+def test_progress_shows_a_bar_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal a bar appears after two seconds, with all that was done before."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    now = iter([0.0, 1.9, 2.1, 2.2])
+    with console.progress("bars", 10, clock=lambda: next(now)) as advance:
+        advance(2)
+        assert terminal.getvalue() == ""
+        advance(3)
+        assert "50%" in terminal.getvalue()
+        advance(5)
+    assert "100%" in terminal.getvalue()
+
+
+def test_an_error_has_one_prefix_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    """Errors go to standard error behind `quant: `, redacted."""
+    console.report_error("cannot open ?api_" + "key=planted")
+    assert capsys.readouterr() == ("", "quant: cannot open ?api_key=***\n")
 
 
 def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

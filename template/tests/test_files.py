@@ -48,6 +48,52 @@ def test_modes_are_kept_or_set(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
+@POSIX
+def test_a_stated_mode_is_exact_from_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The umask takes nothing off a stated mode, with hard links or without."""
+    before = os.umask(0o077)
+    try:
+        files.replace(tmp_path / "shared", b"x", mode=0o664)
+        monkeypatch.setattr(os, "link", no_links)
+        assert files.create(tmp_path / "secret", b"x", mode=0o640)
+        assert not files.create(tmp_path / "secret", b"y")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o664
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o640
+    assert (tmp_path / "secret").read_bytes() == b"x"
+
+
+def no_links(source: Path, target: Path) -> None:
+    raise OSError(95, "Operation not supported")
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails before the last step costs nothing and leaves nothing behind."""
+    path = tmp_path / "kept"
+    files.replace(path, b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(files.FileError, match="No space left on device"):
+        files.replace(path, b"new")
+    with pytest.raises(files.FileError, match="No space left on device"):
+        files.create(tmp_path / "new", b"new")
+    assert [found.name for found in tmp_path.iterdir()] == ["kept"]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_folder_that_cannot_be_locked_is_one_sentence(tmp_path: Path) -> None:
+    """A file where the folder should be: the sentence names the path."""
+    (tmp_path / "file").touch()
+    with pytest.raises(files.FileError, match="Cannot write"), files.locked(tmp_path / "file/x"):
+        pass
+
+
 def test_a_write_that_fails_is_one_sentence_and_leaves_the_old_file(tmp_path: Path) -> None:
     """A folder in the way: the sentence names the path, and no draft stays."""
     (tmp_path / "taken").mkdir()

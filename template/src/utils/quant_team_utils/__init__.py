@@ -1,1 +1,1 @@
-"""What every other room uses: settings, paths, logging that redacts, the roster, the `quant` command."""
+"""The ground: errors, paths, settings, files, logging that redacts, git, the roster."""

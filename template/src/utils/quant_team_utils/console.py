@@ -6,9 +6,11 @@ Colour is used only where the stream is a terminal that has it, and never with `
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,8 +25,6 @@ NOTICEABLE = 2.0  # seconds: what takes longer shows its progress
 
 def has_colour(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal that shows colours and is allowed to."""
-    import os
-
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -56,29 +56,49 @@ def report_error(text: str) -> None:
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return rows as lines below a header, in columns two blanks apart; no rows, no text.
 
-    A row may be shorter than the header. An empty header is left out.
+    Args:
+        header: names of the columns; empty: no header.
+        rows: a row may be shorter than the header.
     """
     cells = [list(row) for row in rows]
     if not cells:
         return ""
     if header:
         cells.insert(0, list(header))
-    widths = [max(map(len, column)) for column in itertools.zip_longest(*cells, fillvalue="")]
+    columns = itertools.zip_longest(*cells, fillvalue="")
+    widths = [max(map(_width, column)) for column in columns]
     return "\n".join(_line(row, widths) for row in cells)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+    padded = []
+    for text, width in zip(row, widths, strict=False):
+        padded.append(text + " " * (width - _width(text)))
     return "  ".join(padded).rstrip()
 
 
+def _width(text: str) -> int:
+    """Return how many columns a text takes: Chinese and Japanese characters take two."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide
+
+
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(
+    label: str,
+    total: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Callable[[int], None]]:
     """Yield a function that counts what is done; a bar shows once it takes longer than two seconds.
 
     Only on a terminal, on standard error, and for the main thread: one bar at a time.
+
+    Args:
+        label: what is counted, in front of the bar.
+        total: how many there are.
+        clock: seconds since any moment, for tests.
     """
-    began = time.monotonic()
+    began = clock()
     done = 0
     bar = None
     is_main = threading.current_thread() is threading.main_thread()
@@ -87,7 +107,8 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     def advance(count: int) -> None:
         nonlocal done, bar
         done += count
-        if bar is None and visible and time.monotonic() - began > NOTICEABLE:
+        is_slow = clock() - began > NOTICEABLE
+        if bar is None and visible and is_slow:
             import click
 
             bar = click.progressbar(length=total, label=label, file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 from quant_team_utils.errors import QuantError
 
 _WINDOWS_TRIES = 50  # one second in all
+_BINARY = getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 
 
 class FileError(QuantError):
@@ -41,6 +44,11 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
 
     The file appears complete: of several processes that try, exactly one returns True.
 
+    Args:
+        path: the file; folders above it are made.
+        content: its whole content.
+        mode: POSIX mode of the file; default: by umask.
+
     Raises:
         FileError: the folder or the file cannot be written.
     """
@@ -52,7 +60,7 @@ def create(path: Path, content: bytes, *, mode: int | None = None) -> bool:
         except FileExistsError:
             return False
         except OSError:  # no hard links here: some network drives, exFAT
-            return _write_exclusively(path, content)
+            return _write_exclusively(path, content, mode)
         return True
 
 
@@ -61,16 +69,23 @@ def locked(path: Path) -> Iterator[None]:
     """Hold a file against other writers, in this process and in others, to read, change and write.
 
     The lock is a file `.NAME.lock` beside it, which git ignores; a killed process leaves it free.
+    Who holds it must not ask for it again.
+
+    Args:
+        path: the file, which need not exist yet; folders above it are made.
 
     Raises:
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written, or its file system has no locks.
     """
     import filelock
 
     lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
     with _reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        try:
+            lock.acquire()
+        except NotImplementedError as error:
+            raise OSError(0, "its file system has no locks") from error
     try:
         yield
     finally:
@@ -83,20 +98,24 @@ def _draft(path: Path, content: bytes, mode: int | None) -> Iterator[Path]:
     with _reported(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        # The system takes the umask off 666; a file that is replaced keeps its mode.
-        descriptor = os.open(
-            draft, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | os.O_EXCL, mode or 0o666
-        )
+        if mode is None and path.exists():
+            mode = stat.S_IMODE(path.stat().st_mode)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if mode is None and path.exists():
-                draft.chmod(path.stat().st_mode & 0o777)
+            _write_new(draft, content, mode)
             yield draft
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _write_new(path: Path, content: bytes, mode: int | None) -> None:
+    """Write a file that must not exist yet, onto the disk; no mode: 666 without the umask."""
+    descriptor = os.open(path, _NEW, 0o666 if mode is None else 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        if mode is not None:
+            path.chmod(mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _rename(draft: Path, path: Path) -> None:
@@ -108,10 +127,9 @@ def _rename(draft: Path, path: Path) -> None:
     draft.replace(path)
 
 
-def _write_exclusively(path: Path, content: bytes) -> bool:
+def _write_exclusively(path: Path, content: bytes, mode: int | None) -> bool:
     try:
-        with path.open("xb") as file:
-            file.write(content)
+        _write_new(path, content, mode)
     except FileExistsError:
         return False
     return True
@@ -123,6 +141,7 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = error.strerror or error
         raise FileError(
-            f"Cannot write {path} ({error.strerror}): make room, or make it a file that you own."
+            f"Cannot write {path} ({reason}): make room, or make it a file that you own."
         ) from None

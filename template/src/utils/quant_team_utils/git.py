@@ -37,9 +37,8 @@ def run(root: Path, *arguments: str) -> str:
     except FileNotFoundError:
         raise GitError("Git is not on PATH: install git, then run this command again.") from None
     if done.returncode:
-        last = (
-            done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-        ).splitlines()[-1]
+        said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        last = said.splitlines()[-1]
         error = GitError(f"`git {' '.join(arguments)}` failed in {root}: {last}")
         error.output = done.stdout + done.stderr
         raise error
@@ -47,7 +46,13 @@ def run(root: Path, *arguments: str) -> str:
 
 
 def config(root: Path, key: str, *, local: bool = False) -> str | None:
-    """Return a git configuration value as git sees it in a folder (or as that clone alone sets it), or None."""
+    """Return a git configuration value, or None if it is unset.
+
+    Args:
+        root: the folder in which git is asked.
+        key: such as `user.name`.
+        local: what this clone alone sets, not the user or the machine.
+    """
     try:
         return run(root, "config", *(["--local"] if local else []), "--get", key) or None
     except GitError:
@@ -55,7 +60,7 @@ def config(root: Path, key: str, *, local: bool = False) -> str | None:
 
 
 def is_repository(root: Path) -> bool:
-    """Tell whether a folder is the top of a git work tree; one inside a larger repository is not."""
+    """Tell whether a folder is the top of a git work tree, not one inside a larger repository."""
     try:
         top = run(root, "rev-parse", "--show-toplevel")
     except GitError:
@@ -78,24 +83,35 @@ def has_commits(root: Path) -> bool:
 
 
 def changes(root: Path) -> list[str]:
-    """Return the lines of `git status --porcelain`: none if the tree is clean, untracked files included."""
+    """Return the lines of `git status --porcelain`, untracked files included; a clean tree: none.
+
+    Raises:
+        GitError: this is not a repository.
+    """
     return run(root, "status", "--porcelain").splitlines()
 
 
 def branch(root: Path) -> str | None:
-    """Return the name of the current branch, or None on a detached HEAD."""
+    """Return the name of the current branch, or None on a detached HEAD.
+
+    Raises:
+        GitError: this is not a repository.
+    """
     return run(root, "branch", "--show-current") or None
 
 
 def remote_refs(root: Path, address: str, pattern: str) -> list[str] | None:
-    """Return the references of a repository elsewhere that match a pattern, or None if it cannot
-    be asked.
+    """Return the names of a repository's references elsewhere, or None if it cannot be reached.
 
-    Nobody is asked for a password, and a silent server is given up after ten seconds.
+    Git asks for no password, and a silent server is given up after ten seconds.
+
+    Args:
+        root: the folder in which git runs; its `url.<mirror>.insteadOf` counts.
+        address: as git takes it.
+        pattern: such as `refs/tags/*`.
     """
     command = ["git", "ls-remote", "--quiet", address, pattern]
-    environment = {
-        **os.environ,
+    environment = os.environ | {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
     }

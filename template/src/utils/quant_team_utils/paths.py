@@ -22,7 +22,7 @@ def project_root() -> Path:
     `.copier-answers.yml`; then the nearest one upward from this file.
 
     Raises:
-        ProjectNotFoundError: there is none, or `QUANT_ROOT` names a folder that is none.
+        ProjectNotFoundError: there is none, or `QUANT_ROOT` does not name a folder.
     """
     named = os.environ.get("QUANT_ROOT")
     if named:
@@ -37,7 +37,8 @@ def project_root() -> Path:
             if (folder / MARKER).is_file():
                 return folder
     raise ProjectNotFoundError(
-        f"No {MARKER} in {Path.cwd()} or above it: change into the team repository, or set QUANT_ROOT to it."
+        f"No {MARKER} in {Path.cwd()} or above it: "
+        "change into the team repository, or set QUANT_ROOT to it."
     )
 
 
