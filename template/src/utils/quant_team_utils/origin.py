@@ -1,0 +1,110 @@
+"""Whose code runs: the imported modules of this project, and whether they are this clone's.
+
+A result records the commit of the project it is logged in. Python may import the project's packages
+from somewhere else: another worktree or another member's clone whose environment is active, or a
+copy in site-packages. Then the recorded commit is not that of the code that ran.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from quant_team_utils.errors import QuantError
+
+PACKAGES = "quant_team_"  # how every import package of this project begins
+SOURCES = "src"
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+class OriginError(QuantError):
+    """The code that is imported is not that of this project."""
+
+
+def foreign_modules(root: Path) -> list[Path]:
+    """Return the files of imported `quant_team_*` modules that are not in `root`/src, sorted.
+
+    A copy that was installed into an environment is foreign too, even if that lies in `root`.
+    """
+    return sorted(path for path in imported() if not _is_in(path, root))
+
+
+def check(root: Path) -> None:
+    """Refuse to go on with modules that are not this project's.
+
+    Raises:
+        OriginError: some are not; the text names one and the line that fixes it.
+    """
+    foreign = foreign_modules(root)
+    if foreign:
+        raise OriginError(explain(root, foreign))
+
+
+def explain(root: Path, foreign: list[Path]) -> str:
+    """Return the sentence about foreign modules: the first of them, and the line that fixes it."""
+    return (
+        f"Python imports {foreign[0]}, which is not in this project ({root}), so a result "
+        f"would name the wrong commit: {_fix(root, foreign[0])}."
+    )
+
+
+def sources_digest(root: Path) -> str:
+    """Return "sha256:" and the digest of all imported `quant_team_*` modules.
+
+    It covers, in order of the paths, each file's path relative to `root` (of a foreign module: to
+    the folder it is imported from), its size and its bytes.
+    """
+    named = {}
+    for path in imported():
+        named[_name(path, root)] = path
+    digest = hashlib.sha256()
+    for name in sorted(named):
+        content = named[name].read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def imported() -> Iterator[Path]:
+    """Yield the source file of each imported `quant_team_*` module, links resolved, each once."""
+    seen = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not name.startswith(PACKAGES) or not file:
+            continue
+        path = Path(file).resolve()
+        if path not in seen:
+            seen.add(path)
+            yield path
+
+
+# Details
+
+
+def _is_in(path: Path, root: Path) -> bool:
+    return path.is_relative_to((root / SOURCES).resolve()) and not _INSTALLED & set(path.parts)
+
+
+def _name(path: Path, root: Path) -> str:
+    top = root.resolve()
+    if path.is_relative_to(top):
+        return path.relative_to(top).as_posix()
+    parts = path.parts
+    for i, part in enumerate(parts):
+        if part.startswith(PACKAGES):
+            return "/".join(parts[i:])
+    return path.name
+
+
+def _fix(root: Path, module: Path) -> str:
+    """Return the line that makes Python import this project's own modules."""
+    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if entry and module.is_relative_to(Path(entry).resolve()):
+            return "unset PYTHONPATH, which names that folder"
+    own = root / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if own.is_file() and Path(sys.prefix).resolve() != own.parent.parent.resolve():
+        return f"use this project's own interpreter, {own}"
+    return f'`"{sys.executable}" -m pip install -e "{root}"` makes this environment this project\'s'
