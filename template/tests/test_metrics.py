@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quant_team_backtest import metrics
-from quant_team_backtest.engine import Backtest, Trade
+from quant_team_backtest.simulation import Simulation, Trade
 
 DAY = metrics.DAY_MS
 
@@ -18,10 +18,10 @@ def trade(pnl: float) -> Trade:
     return Trade("X", 0, DAY, 1.0, 100.0, 100.0 + pnl, pnl)
 
 
-def finished(equity: list[float], profits: tuple[float, ...] = (), step: int = DAY) -> Backtest:
+def finished(equity: list[float], profits: tuple[float, ...] = (), step: int = DAY) -> Simulation:
     """Return a backtest of 100 of capital with these equities, one per step."""
     time = np.arange(1, len(equity) + 1, dtype=np.int64) * step
-    return Backtest(
+    return Simulation(
         time, np.array(equity), 100.0, [], [trade(pnl) for pnl in profits], {}, {}, [], False
     )
 
@@ -88,7 +88,7 @@ def test_drawdown_is_per_bar_and_counts_the_capital() -> None:
         (finished([101, 99, 104, 110], step=7 * DAY), "sharpe_ratio", "longer than a day"),
     ],
 )
-def test_no_number_without_meaning(run: Backtest, name: str, reason: str) -> None:
+def test_no_number_without_meaning(run: Simulation, name: str, reason: str) -> None:
     """Where a metric has no meaning it is None, and a reason says why."""
     found = metrics.measure(run, 252)
     assert found.values[name] is None

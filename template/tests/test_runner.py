@@ -1,162 +1,64 @@
-"""Runs and results: what is logged, under which name, and what is refused before anything is written."""
+"""Runs and the log: what is recorded, and what is refused before anything is written."""
 
 from __future__ import annotations
 
-import concurrent.futures
-import json
-import os
-import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
-import yaml
-from click.testing import CliRunner
 
-from quant_team_backtest import results, runner
-from quant_team_backtest.commands import run as command
-from quant_team_backtest.runner import load_environment, log_backtest_result, run_backtest
+from quant_team_backtest import runner
+from quant_team_backtest.runner import log_backtest_result, run_backtest
 from quant_team_data import cache, data_client, lock
 from quant_team_data.cache import Series
-from quant_team_utils import git, roster
+from quant_team_strategies import load
 from quant_team_utils.errors import QuantError
 
-ARTICLE = {
-    "strategy": "earnings_gap_reversion",
-    "family": "earnings_gap",
-    "name": "aapl_gap_reversion",
-    "parameters": {"entry_window_minutes": 30, "pressure_ratio_threshold": 2.5},
-    "backtest_config": {
-        "start_date": "2021-01-01",
-        "end_date": "2024-02-28",
-        "symbols": ["AAPL.US", "MSFT.US", "GOOGL.US"],
-        "initial_capital": 100000,
-        "commission": 0.001,
-        "slippage": 0.0005,
-    },
-    "conclusion": "Fewer false breakouts.",
-    "next_steps": "Test on Q1 2024.",
-}
-METRICS = {
-    "total_return": 0.234,
-    "sharpe_ratio": 1.45,
-    "max_drawdown": -0.082,
-    "win_rate": 0.62,
-    "profit_factor": 1.78,
-    "num_trades": 127,
-}
+from . import experiments
+from .experiments import EXPERIMENT, METRICS, logged, read, serve, set_member
+
+SYMBOLS = ("AAPL.US", "MSFT.US", "GOOGL.US")
+SHORT = {"symbols": ["AAPL.US"], "start": "2024-01-15", "end": "2024-03-20"}
 
 
 @pytest.fixture(autouse=True)
-def _alice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Alice sits here; results, cache and data.lock are the test's own."""
-    monkeypatch.setattr(cache, "FOLDER", str(tmp_path / "data"))
-    monkeypatch.setattr(lock, "FILE", str(tmp_path / "data.lock"))
-    monkeypatch.setattr(roster, "me", lambda root: "alice")
-    monkeypatch.setattr(runner, "RESULTS", str(tmp_path / "results"))
+def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of this test, with alice as the member."""
+    return experiments.make_project(root, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def bars(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Serve bars that swing up and down, whatever the symbol, instead of asking for them."""
-
-    def fetch(symbol: str, interval: str, start: date, end: date) -> pl.DataFrame:
-        count = (end - start).days
-        times = [
-            datetime(start.year, start.month, start.day, tzinfo=UTC) + timedelta(days=i)
-            for i in range(count)
-        ]
-        price = 100 + 30 * np.sin(np.arange(count) / 50 + len(symbol))
-        frame = pl.DataFrame(
-            {"time": times, **dict.fromkeys(("open", "high", "low", "close"), price)}
-        )
-        return frame.with_columns(pl.col("time").cast(pl.Datetime("ms", "UTC")), volume=pl.lit(1e9))
-
-    monkeypatch.setattr(data_client, "fetch_bars", fetch)
+def bars() -> None:
+    """Bars of the strategy's symbols in the cache."""
+    serve(*SYMBOLS)
 
 
-def logged(folder: Path) -> list[Path]:
-    return sorted(folder.rglob("*.yaml"))
+# Logging by a framework of one's own
 
 
-def test_a_result_has_the_fields_of_the_article(tmp_path: Path) -> None:
-    """One call writes one file, whose name is the experiment id, with every field of the article."""
-    experiment_id = log_backtest_result(tmp_path, ARTICLE, METRICS)
+def test_a_result_has_every_part(tmp_path: Path) -> None:
+    """One call writes one file, whose name is the experiment id, with all that was given."""
+    experiment_id = log_backtest_result(tmp_path, EXPERIMENT, METRICS)
     (path,) = logged(tmp_path)
-    text = path.read_text(encoding="utf-8")
-    found = yaml.safe_load(text)
-    today = datetime.now(UTC).date().isoformat()
+    found = read(path)
     assert path.parent.name == "earnings_gap"
-    assert path.name.startswith(f"{today}_aapl_gap_reversion_v1_alice-")
+    assert path.name.startswith(f"{found['date']}_aapl_gap_reversion_v1_alice-")
     assert experiment_id == found["experiment_id"] == f"exp_{path.stem}"
     assert found["version"] == "v1"
     assert found["analyst"] == "alice"
-    assert found["date"] == today
-    assert datetime.fromisoformat(found["timestamp"]).tzinfo
     assert found["results"] == METRICS
     for part in ("strategy", "parameters", "backtest_config", "conclusion", "next_steps"):
-        assert found[part] == ARTICLE[part]
-    assert "symbols: [AAPL.US, MSFT.US, GOOGL.US]" in text
-    assert list(found)[:3] == ["experiment_id", "strategy", "version"]
+        assert found[part] == EXPERIMENT[part]
 
 
-def test_two_runs_in_the_same_second_are_both_kept(tmp_path: Path) -> None:
-    """The same result twice gives v1 and v2; another name in the family starts at v1 again."""
-    first, second = (log_backtest_result(tmp_path, ARTICLE, METRICS) for _ in range(2))
-    other = log_backtest_result(tmp_path, ARTICLE | {"name": "aapl_gap"}, METRICS)
-    assert len(logged(tmp_path)) == 3
-    assert ["_v1_" in first, "_v2_" in second, "_v1_" in other] == [True] * 3
-
-
-def test_many_at_once_share_no_number(tmp_path: Path) -> None:
-    """Threads that log at the same time lose nothing and count without a double."""
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        ids = list(
-            pool.map(lambda i: log_backtest_result(tmp_path, ARTICLE, {"i": i % 2}), range(16))
-        )
-    versions = sorted(
-        int(yaml.safe_load(path.read_text(encoding="utf-8"))["version"][1:])
-        for path in logged(tmp_path)
-    )
-    assert len(set(ids)) == 16
-    assert versions == list(range(1, 17))
-    assert not list(tmp_path.rglob(".*"))
-
-
-def test_without_hard_links_nothing_is_overwritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a drive without links the file is created exclusively, and the numbers still go up."""
-
-    def refuse(*_: Any) -> None:
-        raise OSError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", refuse)
-    for _ in range(2):
-        log_backtest_result(tmp_path, ARTICLE, METRICS)
-    assert [
-        yaml.safe_load(path.read_text(encoding="utf-8"))["version"] for path in logged(tmp_path)
-    ] == ["v1", "v2"]
-
-
-def test_a_number_that_a_dead_process_held_is_passed_over(tmp_path: Path) -> None:
-    """What a killed process left half-written blocks nobody: the next run takes the next number."""
-    (tmp_path / "earnings_gap").mkdir()
-    (tmp_path / "earnings_gap" / ".aapl_gap_reversion_v1.tmp").write_text("half", encoding="utf-8")
-    assert "_v2_" in log_backtest_result(tmp_path, ARTICLE, METRICS)
-
-
-def test_older_names_and_given_versions_count(tmp_path: Path) -> None:
-    """A file named as in the article takes its number; a given version is the lowest to take."""
-    (tmp_path / "earnings_gap").mkdir()
-    (tmp_path / "earnings_gap" / "2024-03-10_aapl_gap_reversion_v2.yaml").write_text(
-        "{}\n", encoding="utf-8"
-    )
-    assert "_v3_" in log_backtest_result(tmp_path, ARTICLE, METRICS)
-    assert "_v9_" in log_backtest_result(tmp_path, ARTICLE | {"version": "v9"}, METRICS)
+def test_times_are_iso_8601_in_utc(project: Path, tmp_path: Path) -> None:
+    """Date and timestamp are those of the moment of logging, in UTC. [time]"""
+    east = datetime.fromisoformat("2024-03-01T06:30:00+08:00")
+    record = runner.records.of_experiment(EXPERIMENT, METRICS)
+    _, result = runner.log(record, project, tmp_path, "gaps", "aapl", now=east)
+    assert (result.date, result.timestamp) == ("2024-02-29", "2024-02-29T22:30:00Z")
 
 
 @pytest.mark.parametrize(
@@ -173,51 +75,21 @@ def test_older_names_and_given_versions_count(tmp_path: Path) -> None:
 def test_the_name_comes_from_the_first_symbol(
     tmp_path: Path, symbols: list[str], name: str
 ) -> None:
-    """Without a name it is the first symbol without its market, and the strategy; so is the family."""
+    """Without a name it is the first symbol without its market, and the strategy; so the family."""
     experiment = {"strategy": "x", "parameters": {}, "backtest_config": {"symbols": symbols}}
     assert f"_{name}_v1_alice-" in log_backtest_result(tmp_path, experiment, {})
     assert logged(tmp_path)[0].parent.name == "x"
-
-
-def test_values_become_plain(tmp_path: Path) -> None:
-    """Numpy numbers become numbers, NaN and infinity null, dates and times ISO text in UTC."""
-    east = datetime(2024, 1, 1, 12, tzinfo=UTC)
-    parameters = {
-        "n": np.int64(3),
-        "x": np.float64(0.5),
-        "s": np.str_("a"),
-        "b": np.True_,
-        "a": np.array([1, 2]),
-        "d": date(2024, 1, 31),
-        "t": east,
-    }
-    log_backtest_result(
-        tmp_path, ARTICLE | {"parameters": parameters}, {"r": np.float64("nan"), "s": float("inf")}
-    )
-    found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
-    assert found["parameters"] == {
-        "n": 3,
-        "x": 0.5,
-        "s": "a",
-        "b": True,
-        "a": [1, 2],
-        "d": "2024-01-31",
-        "t": "2024-01-01T12:00:00Z",
-    }
-    assert found["results"] == {"r": None, "s": None}
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"name": "../escape"}, "name '../escape' cannot name a result"),
-        ({"name": "a/b"}, "cannot name a result"),
-        ({"name": "A"}, "lower-case"),
-        ({"family": ".."}, "family"),
         ({"family": "con"}, "family"),
         ({"analyst": "../bob"}, "analyst"),
-        ({"version": "2"}, "version '2' is none"),
-        ({"parameters": {"f": len}}, "cannot hold"),
+        ({"version": "2"}, "'2' is not a version"),
+        ({"parameters": {"f": len}}, "cannot hold parameters.f"),
+        ({"seed": "a"}, r"\$.seed"),
     ],
 )
 def test_what_cannot_be_logged_is_refused(
@@ -225,37 +97,29 @@ def test_what_cannot_be_logged_is_refused(
 ) -> None:
     """A bad name, version or value is one sentence, and nothing has been written."""
     with pytest.raises(QuantError, match=sentence):
-        log_backtest_result(tmp_path / "r", ARTICLE | change, METRICS)
+        log_backtest_result(tmp_path / "r", EXPERIMENT | change, METRICS)
     assert not logged(tmp_path)
-
-
-@pytest.mark.parametrize("part", ["strategy", "parameters", "backtest_config"])
-def test_the_three_parts_are_required(tmp_path: Path, part: str) -> None:
-    """An experiment without one of them is refused by its name."""
-    with pytest.raises(QuantError, match=part):
-        log_backtest_result(
-            tmp_path, {key: value for key, value in ARTICLE.items() if key != part}, METRICS
-        )
 
 
 def test_nobody_logs_without_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bars: None
 ) -> None:
-    """Where nobody is set, a run is refused before its work; a given analyst, or not logging, needs no set-up."""
-    monkeypatch.setattr(roster, "me", lambda root: None)
-    for attempt in (
-        lambda: log_backtest_result(tmp_path, ARTICLE, METRICS),
-        lambda: run_backtest("momentum"),
-    ):
-        with pytest.raises(QuantError, match="quant setup --as HANDLE"):
-            attempt()
+    """Without a member a run is refused before its work; a given analyst or --no-log needs none."""
+    set_member(monkeypatch, "")
+    with pytest.raises(QuantError, match="quant setup --as HANDLE"):
+        log_backtest_result(tmp_path, EXPERIMENT, METRICS)
+    with pytest.raises(QuantError, match="quant setup --as HANDLE"):
+        run_backtest("momentum")
     assert not logged(tmp_path)
-    assert "_bob-" in log_backtest_result(tmp_path, ARTICLE | {"analyst": "bob"}, METRICS)
+    assert "_bob-" in log_backtest_result(tmp_path, EXPERIMENT | {"analyst": "bob"}, METRICS)
     assert run_backtest("momentum", log=False).path is None
 
 
+# Runs
+
+
 def test_a_run_logs_what_reproduces_it(tmp_path: Path, bars: None) -> None:
-    """The two-line run writes one file with source, assumptions, data, versions and the whole command."""
+    """A run writes one file with source, assumptions, data, versions and the whole command."""
     done = run_backtest(
         "momentum",
         symbols=["AAPL.US"],
@@ -264,136 +128,90 @@ def test_a_run_logs_what_reproduces_it(tmp_path: Path, bars: None) -> None:
         parameters={"skip": 0},
     )
     assert logged(tmp_path) == [done.path]
-    assert done.path is not None
-    found = yaml.safe_load(done.path.read_text(encoding="utf-8"))
+    found = read(done.path)
     assert done.experiment_id == found["experiment_id"]
     assert found["source"] == "sandbox"
     assert found["warnings"][0].startswith("SYNTHETIC")
     assert found["results"] == done.metrics
-    assert {
-        "total_return",
-        "sharpe_ratio",
-        "max_drawdown",
-        "win_rate",
-        "profit_factor",
-        "num_trades",
-    } <= set(found["results"])
+    assert set(METRICS) <= set(found["results"])
     assert found["backtest_config"]["symbols"] == ["AAPL.US"]
-    assert found["assumptions"]["fill"] == "next_open"
-    assert found["assumptions"]["adjustment"] == "unadjusted"
-    assert found["assumptions"]["currency"] == "USD"
-    assert found["data"]["AAPL.US"]["bars"] == 729
+    assert found["data"]["AAPL.US"]["bars"] == 730
+    assert found["data"]["AAPL.US"]["first"] == "2021-01-01T00:00:00Z"
     assert len(found["data"]["AAPL.US"]["digest"]) == len("sha256:") + 64
     assert {"python", "numpy", "polars"} <= set(found["versions"])
     assert "skip=0" in found["argv"]
     assert found["duration_seconds"] >= 0
 
 
-def test_the_logged_command_runs_the_same_again(tmp_path: Path, bars: None) -> None:
-    """`argv` of a result, given to `quant run`, gives the same numbers and the same data."""
-    first = run_backtest(
-        "momentum", symbols=["AAPL.US", "MSFT.US"], start="2021-01-01", parameters={"lookback": 40}
-    )
-    assert first.path is not None
-    before = yaml.safe_load(first.path.read_text(encoding="utf-8"))
-    again = CliRunner().invoke(command, before["argv"][2:])
-    assert again.exit_code == 0, again.output
-    after = yaml.safe_load(
-        next(path for path in logged(tmp_path) if path != first.path).read_text(encoding="utf-8")
-    )
-    assert [after[part] for part in ("results", "data", "argv")] == [
-        before[p] for p in ("results", "data", "argv")
-    ]
+def test_a_run_says_what_it_assumes(bars: None) -> None:
+    """Fill, adjustment, currency and days a year stand in the result. [adjust] [source]"""
+    done = run_backtest("momentum", log=False)
+    assert done.source == "sandbox"
+    assert done.assumptions["fill"] == "next_open"
+    assert done.assumptions["adjustment"] == "unadjusted"
+    assert done.assumptions["currency"] == "USD"
+    assert done.assumptions["periods_per_year"] == 252
+    assert type(done.config["initial_capital"]) is float
 
 
-def test_other_bars_have_another_digest(
-    tmp_path: Path, bars: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One changed price changes the digest in the result."""
-    fetch = data_client.fetch_bars
+def test_other_bars_have_another_digest() -> None:
+    """One changed price changes the digest in the result. [lock]"""
     digests = []
     for shift in (0.0, 0.0, 1e-9):
-        monkeypatch.setattr(
-            data_client,
-            "fetch_bars",
-            lambda *asked, by=shift: fetch(*asked).with_columns(pl.col("low") - by),
-        )
-        done = run_backtest("momentum", symbols=["AAPL.US"])
-        assert done.path
-        digests.append(
-            yaml.safe_load(done.path.read_text(encoding="utf-8"))["data"]["AAPL.US"]["digest"]
-        )
+        serve("AAPL.US", shift=shift)
+        done = run_backtest("momentum", symbols=["AAPL.US"], log=False)
+        assert done.result.data
+        digests.append(done.result.data["AAPL.US"].digest)
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_result_says_whether_its_bars_are_locked(tmp_path: Path) -> None:
-    """Unlocked bars run and are marked; locked ones are recorded with the digest of each symbol."""
-    asked: dict[str, Any] = {
-        "symbols": ["AAPL.US", "MSFT.US"],
-        "start": "2024-01-15",
-        "end": "2024-03-20",
-    }
+def test_a_result_says_whether_its_bars_are_locked() -> None:
+    """Unlocked bars run and are marked; locked ones are marked for each symbol. [lock]"""
+    serve("AAPL.US", "MSFT.US")
+    asked: dict[str, Any] = SHORT | {"symbols": ["AAPL.US", "MSFT.US"]}
     documents = []
     for wanted in ([], ["AAPL.US"], ["AAPL.US", "MSFT.US"]):
         lock.lock([Series.of("sandbox", symbol, "1d") for symbol in wanted])
         done = run_backtest("momentum", **asked)
-        assert done.path
         assert f"{'' if done.locked else 'not '}in data.lock" in repr(done)
-        documents.append(yaml.safe_load(done.path.read_text(encoding="utf-8")))
+        documents.append(read(done.path))
     assert [found["locked"] for found in documents] == [False, False, True]
     assert [found["data"]["AAPL.US"]["locked"] for found in documents] == [False, True, True]
     assert documents[0]["data"]["AAPL.US"]["digest"] == documents[2]["data"]["AAPL.US"]["digest"]
 
 
 def test_bars_that_differ_from_the_lock_are_refused(tmp_path: Path) -> None:
-    """A revised month stops the run and is named; `--unlocked` runs and the result says so."""
-    asked: dict[str, Any] = {"symbols": ["AAPL.US"], "start": "2024-01-15", "end": "2024-03-20"}
-    run_backtest("momentum", log=False, **asked)
+    """A revised month stops the run and is named; other months and a new agreement run. [lock]"""
+    serve("AAPL.US")
     series = Series.of("sandbox", "AAPL.US", "1d")
     lock.lock([series])
-    first, stop = datetime(2024, 2, 1, tzinfo=UTC), datetime(2024, 2, 10, tzinfo=UTC)
-    other = cache.read(series, first, stop).bars.with_columns(pl.col("close") + 1)
-    cache.read_through(series, first, stop, lambda *_: other, refresh=True)
-    with pytest.raises(
-        QuantError, match=r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"
-    ):
-        run_backtest("momentum", **asked)
+    first = datetime(2024, 2, 1, tzinfo=UTC)
+    stop = datetime(2024, 2, 10, tzinfo=UTC)
+    revised = cache.read(series, first, stop).bars.with_columns(high=cache.pl.col("high") + 1)
+    cache.read_through(series, first, stop, lambda *_: revised, refresh=True, now=experiments.LATER)
+    sentence = r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"
+    with pytest.raises(QuantError, match=sentence):
+        run_backtest("momentum", **SHORT)
     assert not logged(tmp_path)
-    arguments = [
-        "momentum",
-        "--symbols",
-        "AAPL.US",
-        "--start",
-        "2024-01-15",
-        "--end",
-        "2024-03-20",
-        "--unlocked",
-    ]
-    done = CliRunner().invoke(command, arguments)
-    assert done.exit_code == 0, done.output
-    assert "differ from" in done.output
-    found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
+    done = run_backtest("momentum", **SHORT, allow_unlocked=True)
+    found = read(done.path)
     assert (found["locked"], found["argv"][-1]) == (False, "--unlocked")
-    run_backtest(
-        "momentum", log=False, **asked | {"end": "2024-01-31"}
-    )  # the other months are as agreed
+    assert any("differ from" in warning for warning in found["warnings"])
+    run_backtest("momentum", **SHORT | {"end": "2024-01-31"})
     lock.accept("AAPL.US", "2024-02", "a revision")
-    assert run_backtest("momentum", log=False, **asked).locked
+    assert run_backtest("momentum", **SHORT).locked
 
 
 def test_bars_of_another_vendor_are_run_from_the_cache(tmp_path: Path) -> None:
-    """`--source import:NAME` takes imported bars only, says so in the result, and is in its command."""
-    times = [datetime(2023, 1, 2, tzinfo=UTC) + timedelta(days=i) for i in range(300)]
-    price = 100 + 30 * np.sin(np.arange(300) / 20)
-    frame = pl.DataFrame({"time": times, **dict.fromkeys(("open", "high", "low", "close"), price)})
-    bars = frame.with_columns(pl.col("time").cast(pl.Datetime("ms", "UTC")), volume=pl.lit(1e9))
+    """`import:NAME` takes imported bars only and says so in the result and its command. [source]"""
+    first = datetime(2023, 1, 2, tzinfo=UTC)
+    bars = experiments.swinging("AAPL.US", first, first + timedelta(300))
     cache.put(Series.of("import:acme", "AAPL.US", "1d"), bars)
-    arguments = ["momentum", "--symbols", "AAPL.US", "--start", "2023-01-01", "--end", "2024-06-30"]
-    done = CliRunner().invoke(command, [*arguments, "--source", "import:acme"])
-    assert done.exit_code == 0, done.output
-    assert "SYNTHETIC" not in done.output
-    assert "AAPL.US reach only from 2023-01-02 to 2023-10-28" in done.output
-    found = yaml.safe_load(logged(tmp_path)[0].read_text(encoding="utf-8"))
+    asked: dict[str, Any] = {"symbols": ["AAPL.US"], "start": "2023-01-01", "end": "2024-06-30"}
+    done = run_backtest("momentum", source="import:acme", **asked)
+    assert "SYNTHETIC" not in repr(done)
+    assert "The bars of AAPL.US only cover 2023-01-02 to 2023-10-28." in done.warnings
+    found = read(done.path)
     assert (found["source"], found["data"]["AAPL.US"]["bars"]) == ("import:acme", 300)
     assert found["argv"][-2:] == ["--source", "import:acme"]
     for source, sentence in (("import:other", "quant data import"), ("tickdb", "TICKDB_BASE_URL")):
@@ -401,57 +219,18 @@ def test_bars_of_another_vendor_are_run_from_the_cache(tmp_path: Path) -> None:
             run_backtest("momentum", ["AAPL.US"], source=source)
 
 
-def test_the_commit_and_what_makes_it_dirty(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Commit and tree hashes are recorded; a change of results or notebooks is none, one of src is."""
-    project = tmp_path / "project"
-    for folder in ("src", "config", "results", "notebooks"):
-        (project / folder).mkdir(parents=True)
-        (project / folder / "file.txt").write_text("one\n", encoding="utf-8")
-    monkeypatch.setenv("QUANT_ROOT", str(project))
-
-    def code() -> tuple[dict[str, Any], list[str]]:
-        shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        log_backtest_result(tmp_path / "out", ARTICLE, METRICS)
-        found = yaml.safe_load(logged(tmp_path / "out")[0].read_text(encoding="utf-8"))
-        return found["code"], found["warnings"]
-
-    nothing, warnings = code()
-    assert nothing == {"commit": None, "dirty": None, "tree": {"src": None, "config": None}}
-    assert "no commit" in warnings[-1]
-    git.run(project, "init", "-q")
-    assert code()[0]["commit"] is None
-    git.run(project, "add", ".")
-    for key in ("name", "email"):
-        git.run(project, "config", f"user.{key}", "alice@users.noreply.invalid")
-    git.run(project, "commit", "-q", "--no-verify", "-m", "feat: x")
-    for folder in ("results", "notebooks"):
-        (project / folder / "more.txt").write_text("two\n", encoding="utf-8")
-    clean, warnings = code()
-    assert clean["commit"] == git.run(project, "rev-parse", "HEAD")
-    assert clean["dirty"] is False
-    assert clean["tree"]["src"] == git.run(project, "rev-parse", "HEAD:src")
-    assert not [warning for warning in warnings if "commit" in warning]
-    (project / "src" / "new.txt").write_text("two\n", encoding="utf-8")
-    dirty, warnings = code()
-    assert dirty["dirty"] is True
-    assert "in no commit" in warnings[-1]
-
-
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
         ({"strategy": "momentun"}, "did you mean momentum"),
         ({"symbols": []}, "no symbols"),
-        ({"symbols": ["AAPL.US", "700.HK"]}, "AAPL.US in USD, 700.HK in HKD"),
-        ({"start": "2024-13-01"}, "write it as 2020-01-31"),
+        ({"start": "2024-13-01"}, "'2024-13-01' is not a date; use YYYY-MM-DD"),
         ({"start": "2025-01-01"}, "swap them"),
         ({"environment": "produktion"}, "known: .*research"),
-        ({"parameters": {"lookbak": 1}}, "it knows lookback"),
+        ({"parameters": {"lookbak": 1}}, "did you mean lookback"),
         ({"parameters": {"lookback": 0}}, "lookback 1 or more"),
         ({"name": "a b"}, "cannot name a result"),
-        ({"start": "2021-01-01", "end": "2021-01-01"}, "no 1d bars of AAPL.US"),
+        ({"start": "2019-01-01", "end": "2019-01-01"}, "no 1d bars of AAPL.US"),
     ],
 )
 def test_a_run_that_cannot_be_is_refused(
@@ -463,107 +242,69 @@ def test_a_run_that_cannot_be_is_refused(
     assert not logged(tmp_path)
 
 
-def test_usdt_counts_as_dollars(bars: None) -> None:
-    """A stock in USD and a coin in USDT share an account, annualised with 365 days."""
+def test_an_account_has_one_currency() -> None:
+    """Symbols of several currencies are refused, each with its currency. [currency]"""
+    with pytest.raises(QuantError, match=r"AAPL.US in USD, 700.HK in HKD.*one backtest per"):
+        run_backtest("momentum", symbols=["AAPL.US", "700.HK"])
+
+
+def test_usdt_counts_as_dollars() -> None:
+    """A stock in USD and a coin in USDT share an account, annualised by 365 days. [currency]"""
+    serve("AAPL.US", "BTCUSDT")
     done = run_backtest("momentum", symbols=["AAPL.US", "BTCUSDT"], log=False)
     assert done.assumptions["currency"] == "USD"
     assert done.assumptions["periods_per_year"] == 365
+    assert done.assumptions["calendars"] == ["24/7", "XNYS"]
 
 
-def test_a_run_shows_itself(bars: None) -> None:
-    """As text and as HTML a run has its numbers, its assumptions and the stamp of synthetic prices."""
-    done = run_backtest("momentum", log=False)
-    for text in (repr(done), done._repr_html_()):
-        for part in (
-            "SYNTHETIC",
-            "Sharpe ratio",
-            "max drawdown",
-            "next open",
-            "0.100% commission",
-            "unadjusted",
-        ):
-            assert part in text
-    assert done.equity.columns == ["time", "equity"]
+def test_one_preparation_serves_many_simulations(project: Path, bars: None) -> None:
+    """Bars are read once, and each simulation takes its own parameters."""
+    prepared = runner.prepare(project, load("momentum"))
+    first = runner.simulate(prepared)
+    second = runner.simulate(prepared, {"lookback": 20})
+    again = runner.simulate(prepared)
+    assert first.equity.tolist() == again.equity.tolist()
+    assert first.equity.tolist() != second.equity.tolist()
+    with pytest.raises(QuantError, match="lookback takes int"):
+        runner.simulate(prepared, {"lookback": "long"})
 
 
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [
-        ("comission: 0.001\n", "unknown key 'comission': did you mean commission"),
-        ("commission: 10\n", "In config/environments/research.yaml, commission is 10"),
-        ("fill: same_close\n", "next_open or next_close"),
-        ("- a\n", "not readable YAML"),
-        ("a: [\n", "not readable YAML"),
-        ("", "not readable YAML"),
-    ],
-)
-def test_an_environment_is_checked(tmp_path: Path, content: str, sentence: str) -> None:
-    """An unknown key, a value out of range or broken YAML is named with its file."""
-    (tmp_path / "config" / "environments").mkdir(parents=True)
-    (tmp_path / "config" / "environments" / "research.yaml").write_text(content, encoding="utf-8")
-    with pytest.raises(QuantError, match=sentence):
-        load_environment(tmp_path, "research")
+def test_a_run_reads_each_file_once(bars: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars, and what data.lock compares them with, come from one reading of the file."""
+    opened: list[str] = []
+    read_bytes = Path.read_bytes
+
+    def counted(path: Path) -> bytes:
+        opened.append(path.name)
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", counted)
+    run_backtest("momentum", log=False)
+    files = [name for name in opened if name.endswith(".parquet")]
+    assert sorted(files) == sorted(set(files))
+    assert len(files) == len(SYMBOLS)
 
 
-def test_the_command_prints_a_table_and_the_file(tmp_path: Path) -> None:
-    """`quant run momentum`, on the sandbox itself: numbers, stamp, file and the next step, one file logged."""
-    done = CliRunner().invoke(
-        command,
-        ["momentum", "--symbols", "AAPL.US", "--start", "2023-01-01", "--note", "A first look."],
+def test_a_month_closes_after_31_days_or_at_the_next(tmp_path: Path) -> None:
+    """Monthly bars close when the next opens; the last lasts as long as the longest month."""
+    times = [datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
+    bars = experiments.swinging("X", times[0], times[0] + timedelta(3))
+    column = cache.pl.Series("time", times).cast(cache.SCHEMA["time"])
+    cache.put(Series.of("import:acme", "AAPL.US", "1M"), bars.with_columns(column))
+    done = run_backtest(
+        "momentum",
+        symbols=["AAPL.US"],
+        interval="1M",
+        source="import:acme",
+        start="2024-01-01",
+        end="2024-03-31",
+        log=False,
     )
-    assert done.exit_code == 0, done.output
-    (path,) = logged(tmp_path)
-    for part in (
-        "total return",
-        "SYNTHETIC",
-        f"logged: {path.as_posix()}",
-        "git add",
-        "data: log a run of momentum",
-    ):
-        assert part in done.output
-    assert yaml.safe_load(path.read_text(encoding="utf-8"))["conclusion"] == "A first look."
+    closes = [done.equity["time"][i].date().isoformat() for i in range(3)]
+    assert closes == ["2024-02-01", "2024-03-01", "2024-04-01"]
+    assert np.all(done.simulation.equity == 100_000)
 
 
-def test_the_command_logs_nothing_if_told_so(tmp_path: Path, bars: None) -> None:
-    """`--no-log` prints the table and writes nothing."""
-    done = CliRunner().invoke(command, ["momentum", "--no-log"])
-    assert "total return" in done.output
-    assert not logged(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["lookback", "=3", " =3"])
-def test_a_parameter_without_a_value_is_refused(text: str) -> None:
-    """`--set` takes name=value and says so."""
-    done = CliRunner().invoke(command, ["momentum", "--no-log", "--set", text])
-    assert isinstance(done.exception, QuantError)
-    assert "name=value" in str(done.exception)
-
-
-def test_the_example_notebook_has_no_outputs(root: Path) -> None:
-    """The example is notebook format 4.5, with an id on each cell and nothing that was printed."""
-    notebook = json.loads((root / "notebooks" / "example.ipynb").read_text(encoding="utf-8"))
-    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
-    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
-    assert all(
-        not cell.get("outputs") and not cell.get("execution_count") for cell in notebook["cells"]
-    )
-
-
-def test_the_example_notebook_runs(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its code cells run top to bottom, from a folder that is not the root, and log nothing."""
-    notebook = json.loads((root / "notebooks" / "example.ipynb").read_text(encoding="utf-8"))
-    monkeypatch.chdir(root / "notebooks")
-    space: dict[str, Any] = {}
-    for cell in notebook["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), space)
-    assert not logged(tmp_path)
-
-
-def test_names_are_checked_where_they_are_used() -> None:
-    """Whatever could leave the folder, or is reserved on Windows, is no name."""
-    for text in ("", "..", "a\\b", "a\nb", "NUL", "nul", "é", "x" * 65):
-        with pytest.raises(results.ResultError):
-            results.check_name("name", text)
+def test_the_client_in_use_is_the_sandbox() -> None:
+    """The tests of this file need no key and no network."""
+    assert data_client.source() == "sandbox"

@@ -1,5 +1,7 @@
-"""The engine: target weights in, fills, trades and equity out. It knows numbers only, no files and
-no network.
+"""The engine: target weights in, fills, trades and equity out.
+
+It knows numbers only, no files and no network. `simulate` is the way in; the rules of a single fill
+are the pure functions of `fills.py`.
 
 The rules, in the order in which they apply:
 
@@ -21,124 +23,32 @@ The rules, in the order in which they apply:
   may differ. The account may go into debit (reported, free of interest). Equity at or below zero
   at a close ends the run as ruin.
 - A trade runs from flat to flat, with commission, slippage and borrow in its profit; crossing zero
-  ends one and begins the next. What is still open at the end is marked at the last close and is no
-  trade.
+  ends one and begins the next. What is still open at the end is marked at the last close and is not
+  a trade.
 """
 
 from __future__ import annotations
 
 import heapq
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from quant_team_utils.errors import QuantError
+from quant_team_backtest import fills
+from quant_team_backtest.account import Account
+from quant_team_backtest.assumptions import NEXT_OPEN, Assumptions, EngineError
+from quant_team_backtest.simulation import Bars, Fill, Floats, Simulation, Trade, warnings_of
 
-Floats = NDArray[np.float64]
-Times = NDArray[np.int64]  # milliseconds since 1970, UTC
-
-YEAR_MS = 365 * 86_400_000
-FILLS = ("next_open", "next_close")
-# What happens at one moment, in this order: fills at a close, then decisions on it, then fills at
-# an open.
-_FILL_AT_CLOSE, _DECIDE, _FILL_AT_OPEN = range(3)
+__all__ = ["Assumptions", "Bars", "EngineError", "Fill", "Simulation", "Trade", "simulate"]
 
 
-class EngineError(QuantError):
-    """The engine was given bars, weights or assumptions that it cannot work with."""
-
-
-@dataclass(frozen=True)
-class Assumptions:
-    """The account and the costs of a simulation; rates are fractions (0.001 is 0.1 percent)."""
-
-    initial_capital: float = 100_000.0
-    commission: float = 0.001
-    slippage: float = 0.0005
-    fill: str = "next_open"
-    participation: float | None = 0.05
-    borrow_rate: float = 0.01
-    expire_after: int = 5
-
-    def __post_init__(self) -> None:
-        cap = 1 if self.participation is None else self.participation
-        _require("initial_capital", self.initial_capital, "above 0", lambda x: x > 0)
-        _require(
-            "commission", self.commission, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5
-        )
-        _require(
-            "slippage", self.slippage, "a fraction from 0 to below 0.5", lambda x: 0 <= x < 0.5
-        )
-        _require("participation", cap, "a fraction above 0 up to 1, or null", lambda x: 0 < x <= 1)
-        _require(
-            "borrow_rate", self.borrow_rate, "a fraction per year, 0 or more", lambda x: x >= 0
-        )
-        _require(
-            "expire_after",
-            self.expire_after,
-            "a whole number of bars",
-            lambda x: x >= 1 and x % 1 == 0,
-        )
-        if self.fill not in FILLS:
-            raise EngineError(f"fill is {self.fill!r}: give {' or '.join(FILLS)}.")
-
-
-@dataclass(frozen=True)
-class Bars:
-    """The bars of one symbol in time order: when each opened and closed, and what the engine needs of it."""
-
-    opened: Times
-    closed: Times
-    open: Floats
-    close: Floats
-    volume: Floats
-    fractional: bool = False
-
-
-class Fill(NamedTuple):
-    """One fill: time in ms UTC, signed quantity, price with slippage, commission in money."""
-
-    time: int
-    symbol: str
-    quantity: float
-    price: float
-    commission: float
-
-
-class Trade(NamedTuple):
-    """One trade, flat to flat: times in ms UTC, signed quantity entered, mean prices, profit after all costs."""
-
-    symbol: str
-    opened: int
-    closed: int
-    quantity: float
-    entry: float
-    exit: float
-    pnl: float
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """What a simulation gave: equity at each close, the ledger, the trades, what is open, and what to know."""
-
-    time: Times
-    equity: Floats
-    initial_capital: float
-    fills: list[Fill]
-    trades: list[Trade]
-    positions: dict[str, float]
-    counts: dict[str, int]
-    warnings: list[str]
-    ruined: bool
-
-
-def backtest(
-    bars: Mapping[str, Bars], weights: Mapping[str, Floats], assumptions: Assumptions
-) -> Backtest:
+def simulate(
+    bars: Mapping[str, Bars],
+    weights: Mapping[str, Floats],
+    assumptions: Assumptions,
+) -> Simulation:
     """Simulate one account over all symbols; the module's docstring has the rules.
 
     Args:
@@ -152,8 +62,29 @@ def backtest(
     """
     if not bars:
         raise EngineError("There are no symbols to trade: name at least one.")
-    targets = [_targets(symbol, one, weights) for symbol, one in bars.items()]
-    return _Simulation(bars, targets, assumptions).run()
+    targets = []
+    for symbol, series in bars.items():
+        targets.append(_targets(symbol, series, weights))
+    return _Orders(bars, targets, assumptions).run()
+
+
+# Details
+
+# What happens at one moment, in this order: fills at a close, then decisions on it, then fills at
+# an open.
+_FILL_AT_CLOSE = 0
+_DECIDE = 1
+_FILL_AT_OPEN = 2
+
+
+class _Event(NamedTuple):
+    """Something that happens at a moment; events sort by moment, then by kind."""
+
+    moment: int  # index into the axis of times
+    kind: int
+    i: int  # index of the symbol
+    bar: int
+    decided: int  # the bar that decided
 
 
 @dataclass
@@ -163,271 +94,205 @@ class _Order:
     quantity: float | None = None  # what is left to fill, known from the first bar with volume on
 
 
-@dataclass
-class _Open:
-    """A trade that is not flat yet."""
+class _Orders:
+    """The orders of a run: decided at a close, tried on the bars after it, at most one a symbol."""
 
-    opened: int
-    borrow: float  # what the symbol had paid in all when the trade began
-    entered: float = 0.0
-    entry_money: float = 0.0
-    exit_money: float = 0.0
-    commission: float = 0.0
-
-    def add(self, quantity: float, price: float, commission: float) -> None:
-        self.commission += commission
-        if self.entered == 0 or quantity * self.entered > 0:
-            self.entered += quantity
-            self.entry_money += quantity * price
-        else:
-            self.exit_money -= quantity * price
-
-    def close(self, symbol: str, time: int, borrow: float) -> Trade:
-        pnl = self.exit_money - self.entry_money - self.commission - (borrow - self.borrow)
-        entry, leave = self.entry_money / self.entered, self.exit_money / self.entered
-        return Trade(symbol, self.opened, time, self.entered, entry, leave, pnl)
-
-
-class _Simulation:
-    """The state of the account, moved along one axis of moments: every open and every close of every symbol."""
-
-    def __init__(self, bars: Mapping[str, Bars], targets: list[Floats], rules: Assumptions) -> None:
-        self.symbols = list(bars)
-        self.series = list(bars.values())
+    def __init__(
+        self,
+        bars: Mapping[str, Bars],
+        targets: list[Floats],
+        assumptions: Assumptions,
+    ) -> None:
+        self.bars = list(bars.values())
         self.targets = targets
-        self.rules = rules
-        self.times = np.unique(
-            np.concatenate([moment for one in self.series for moment in (one.opened, one.closed)])
-        )
-        self.opens = [np.searchsorted(self.times, one.opened) for one in self.series]
-        self.closes = [np.searchsorted(self.times, one.closed) for one in self.series]
-        self.is_close = np.zeros(len(self.times), dtype=bool)
-        self.is_close[np.concatenate(self.closes)] = True
-        self.marks = np.zeros(
-            (len(self.times), len(self.series))
-        )  # the last close; 0 before there is one
-        for column, one in enumerate(self.series):
-            last = np.searchsorted(one.closed, self.times, side="right") - 1
-            self.marks[:, column] = np.where(last >= 0, one.close[last], 0.0)
-        self.years = np.diff(self.times, prepend=self.times[0]) / YEAR_MS
-        self.equity = np.full(len(self.times), self.rules.initial_capital)
-        self.cash = self.lowest_cash = self.rules.initial_capital
-        self.position = np.zeros(len(self.series))
-        self.borrow = np.zeros(len(self.series))  # paid so far, by symbol
-        self.cursor = 0  # the first moment whose equity is not known yet
-        self.ruined = False
-        self.fills: list[Fill] = []
-        self.trades: list[Trade] = []
-        self.orders: list[_Order | None] = [None] * len(self.series)
-        self.open: list[_Open | None] = [None] * len(self.series)
-        self.counts = dict.fromkeys(
-            ("orders", "too_small", "delayed", "replaced", "expired", "waiting"), 0
-        )
+        self.assumptions = assumptions
+        self.fills_at_open = assumptions.fill == NEXT_OPEN
+        self.account = Account(bars, assumptions)
+        times = self.account.times
+        self.opens = [np.searchsorted(times, series.opened) for series in self.bars]
+        self.closes = [np.searchsorted(times, series.closed) for series in self.bars]
+        self.waiting: list[_Order | None] = [None] * len(self.bars)
+        self.counts = {
+            "orders": 0,
+            "too_small": 0,
+            "delayed": 0,
+            "replaced": 0,
+            "expired": 0,
+            "waiting": 0,
+        }
 
-    def run(self) -> Backtest:
-        """Jump from one decision or fill to the next; between them equity is one vector operation."""
-        queue: list[
-            tuple[int, int, int, int, int]
-        ] = []  # moment, kind, symbol, bar, bar that decided
-        for column, target in enumerate(self.targets):
-            changes = np.flatnonzero(np.diff(target, prepend=0.0))
-            queue += [
-                (int(self.closes[column][bar]), _DECIDE, column, int(bar), int(bar))
-                for bar in changes
-            ]
-        heapq.heapify(queue)
-        while queue:
-            moment, kind, column, bar, decided = heapq.heappop(queue)
-            self.advance(moment)
-            if self.ruined:
+    def run(self) -> Simulation:
+        """Jump from event to event; between them equity is one vector operation."""
+        events = self.decisions()
+        while events:
+            event = heapq.heappop(events)
+            self.account.mark_to_market(event.moment)
+            if self.account.ruined:
                 break
-            if kind == _DECIDE:
-                if self.orders[column]:
-                    self.counts["replaced"] += 1
-                self.counts["orders"] += 1
-                self.orders[column] = _Order(
-                    bar, float(self.targets[column][bar] * self.equity[moment])
-                )
-            else:
-                order = self.orders[column]
-                if order is None or order.decided != decided:
-                    continue  # replaced while it waited
-                self.work(order, column, bar)
-            if self.orders[column] and bar + 1 < len(self.series[column].open):
-                at_open = self.rules.fill == "next_open"
-                following = (self.opens if at_open else self.closes)[column][bar + 1]
-                kind = _FILL_AT_OPEN if at_open else _FILL_AT_CLOSE
-                heapq.heappush(queue, (int(following), kind, column, bar + 1, decided))
-        self.advance(len(self.times) - 1)
-        self.counts["waiting"] = sum(order is not None for order in self.orders)
-        seen = self.is_close & (np.arange(len(self.times)) < self.cursor)
-        return Backtest(
-            time=self.times[seen],
-            equity=self.equity[seen],
-            initial_capital=self.rules.initial_capital,
-            fills=self.fills,
-            trades=self.trades,
-            positions={
-                s: float(held) for s, held in zip(self.symbols, self.position, strict=True) if held
-            },
-            counts=self.counts | {"fills": len(self.fills)},
-            warnings=self.warnings(),
-            ruined=self.ruined,
-        )
+            following = self.handle(event)
+            if following is not None:
+                heapq.heappush(events, following)
+        last = len(self.account.times) - 1
+        self.account.mark_to_market(last)
+        return self.summary()
 
-    def advance(self, last: int) -> None:
-        """Account for the moments up to and including `last`, with the positions held since the one before."""
-        if self.ruined or last < self.cursor:
-            return
-        rows = slice(self.cursor, last + 1)
-        equity = self.marks[rows] @ self.position + self.cash
-        fees = None
-        if self.rules.borrow_rate and (self.position < 0).any():
-            # A position is opened at a moment before `cursor`, so there is a row of marks before
-            # it.
-            value = self.marks[self.cursor - 1 : last] * -np.minimum(self.position, 0)
-            fees = value * (self.years[rows, None] * self.rules.borrow_rate)
-            equity -= fees.sum(axis=1).cumsum()
-        below = np.flatnonzero((equity <= 0) & self.is_close[rows])
-        if below.size:
-            self.ruined = True
-            equity = equity[: below[0] + 1]
-        if fees is not None:
-            paid = fees[: len(equity)].sum(axis=0)
-            self.borrow += paid
-            self.cash -= float(paid.sum())
-        self.equity[self.cursor : self.cursor + len(equity)] = equity
-        self.cursor += len(equity)
-        self.lowest_cash = min(self.lowest_cash, self.cash)
+    def decisions(self) -> list[_Event]:
+        """Return a heap of every change of a target."""
+        events = []
+        for i, target in enumerate(self.targets):
+            changes = np.flatnonzero(np.diff(target, prepend=0.0))
+            for bar in changes.tolist():
+                moment = int(self.closes[i][bar])
+                events.append(_Event(moment, _DECIDE, i, bar, bar))
+        heapq.heapify(events)
+        return events
 
-    def work(self, order: _Order, column: int, bar: int) -> None:
-        """Try to fill an order on a bar; what is left stays in `self.orders` until it expires."""
-        one = self.series[column]
-        at_open = self.rules.fill == "next_open"
-        if one.volume[bar] > 0:
-            price = float((one.open if at_open else one.close)[bar])
-            if order.quantity is None:
-                order.quantity = self.quantity(order.amount, price, one.fractional) - float(
-                    self.position[column]
-                )
-                if order.quantity == 0:
-                    self.counts["too_small"] += 1
-            cap = math.inf
-            if self.rules.participation is not None:
-                cap = self.rules.participation * float(one.volume[bar])
-                cap = cap if one.fractional else math.floor(cap + 1e-9)
-            quantity = min(max(order.quantity, -cap), cap)
-            if quantity:
-                order.quantity -= quantity
-                self.book(
-                    column, int((one.opened if at_open else one.closed)[bar]), quantity, price
-                )
+    def handle(self, event: _Event) -> _Event | None:
+        """Take a decision or try to fill an order; return when it is tried again, if it is."""
+        i = event.i
+        if event.kind == _DECIDE:
+            self.decide(event)
+        else:
+            order = self.waiting[i]
+            if order is None or order.decided != event.decided:
+                return None  # replaced while it waited
+            self.try_fill(order, i, event.bar)
+        if self.waiting[i] is None:
+            return None
+        return self.next_try(event)
+
+    def decide(self, event: _Event) -> None:
+        """Make an order of a target; it replaces one that still waits."""
+        i = event.i
+        if self.waiting[i] is not None:
+            self.counts["replaced"] += 1
+        self.counts["orders"] += 1
+        weight = self.targets[i][event.bar]
+        equity = self.account.equity[event.moment]
+        self.waiting[i] = _Order(event.bar, float(weight * equity))
+
+    def next_try(self, event: _Event) -> _Event | None:
+        """Return when an order may fill on the next bar, or None after the last."""
+        i = event.i
+        bar = event.bar + 1
+        if bar == len(self.bars[i].open):
+            return None
+        if self.fills_at_open:
+            moment = int(self.opens[i][bar])
+            return _Event(moment, _FILL_AT_OPEN, i, bar, event.decided)
+        moment = int(self.closes[i][bar])
+        return _Event(moment, _FILL_AT_CLOSE, i, bar, event.decided)
+
+    def try_fill(self, order: _Order, i: int, bar: int) -> None:
+        """Try to fill an order on a bar; what is left waits until it expires."""
+        if self.bars[i].volume[bar] > 0:
+            self.fill_part(order, i, bar)
             if order.quantity == 0:
-                self.orders[column] = None
+                self.waiting[i] = None
                 return
-        if bar - order.decided == 1:
+        waited = bar - order.decided
+        if waited == 1:
             self.counts["delayed"] += 1
-        if bar - order.decided >= self.rules.expire_after:
+        if waited >= self.assumptions.expire_after:
             self.counts["expired"] += 1
-            self.orders[column] = None
+            self.waiting[i] = None
 
-    def quantity(self, amount: float, price: float, fractional: bool) -> float:
-        """Return the signed quantity that an amount of money pays for, slippage and commission included."""
-        unit = (
-            price * (1 + math.copysign(self.rules.slippage, amount)) * (1 + self.rules.commission)
+    def fill_part(self, order: _Order, i: int, bar: int) -> None:
+        """Fill as much of an order as the bar's volume allows."""
+        bars = self.bars[i]
+        prices = bars.open if self.fills_at_open else bars.close
+        times = bars.opened if self.fills_at_open else bars.closed
+        price = float(prices[bar])
+        if order.quantity is None:
+            held = float(self.account.position[i])
+            order.quantity = self.wanted(order.amount, price, bars.fractional) - held
+            if order.quantity == 0:
+                self.counts["too_small"] += 1
+        cap = fills.participation_cap(
+            float(bars.volume[bar]),
+            self.assumptions.participation,
+            bars.fractional,
         )
-        # The tiny addition keeps 100 shares from becoming 99 through the last bit of a division.
-        return (
-            amount / unit
-            if fractional
-            else float(math.trunc(amount / unit + math.copysign(1e-9, amount)))
+        quantity = fills.capped(order.quantity, cap)
+        if quantity:
+            order.quantity -= quantity
+            self.account.record_fill(i, int(times[bar]), quantity, price)
+
+    def wanted(self, amount: float, price: float, fractional: bool) -> float:
+        """Return the position that an amount of money pays for at a price."""
+        return fills.quantity_for(
+            amount,
+            price,
+            self.assumptions.slippage,
+            self.assumptions.commission,
+            fractional,
         )
 
-    def book(self, column: int, time: int, quantity: float, price: float) -> None:
-        """Enter a fill: cash, position, ledger and the trade it belongs to."""
-        price *= 1 + math.copysign(self.rules.slippage, quantity)
-        commission = abs(quantity) * price * self.rules.commission
-        self.cash -= quantity * price + commission
-        self.fills.append(Fill(time, self.symbols[column], quantity, price, commission))
-        before = float(self.position[column])
-        after = before + quantity
-        if abs(after) < 1e-12 * abs(quantity):
-            after = 0.0  # the rest of a fractional position that was left in several fills
-        self.position[column] = after
-        if self.rules.fill == "next_close":
-            moment = self.cursor - 1
-            self.equity[moment] = self.cash + float(self.marks[moment] @ self.position)
-            self.ruined = bool(self.equity[moment] <= 0)
-        # A fill that crosses zero ends one trade and begins the next.
-        for part, held in (
-            [(-before, 0.0), (after, after)] if before * after < 0 else [(quantity, after)]
-        ):
-            trade = self.open[column] or _Open(time, float(self.borrow[column]))
-            trade.add(part, price, commission * part / quantity)
-            self.open[column] = trade if held else None
-            if not held:
-                self.trades.append(
-                    trade.close(self.symbols[column], time, float(self.borrow[column]))
-                )
-
-    def warnings(self) -> list[str]:
-        counts, found = self.counts, []
-        if self.ruined:
-            found.append("Ruin: the equity fell to zero or below, and the run ended there.")
-        if counts["expired"]:
-            found.append(
-                f"{counts['expired']} of {counts['orders']} orders expired before they were filled for want of volume: "
-                "the position stayed as it was until the next change of target."
-            )
-        if counts["waiting"]:
-            found.append(
-                f"{counts['waiting']} orders were still waiting at the end: no bar was left to fill them."
-            )
-        if counts["too_small"]:
-            found.append(
-                f"{counts['too_small']} orders came to less than one share and changed nothing."
-            )
-        if (lowest := min(self.lowest_cash, self.cash)) < -0.01:
-            found.append(
-                f"The cash went down to {lowest:,.2f}: the debit is free of interest in this simulation."
-            )
-        return found
+    def summary(self) -> Simulation:
+        """Return what happened up to the last moment accounted for."""
+        account = self.account
+        is_known = np.arange(len(account.times)) < account.cursor
+        shown = account.is_close & is_known
+        positions = {}
+        for symbol, units in zip(account.symbols, account.position.tolist(), strict=True):
+            if units:
+                positions[symbol] = units
+        still = sum(order is not None for order in self.waiting)
+        counts = self.counts | {"waiting": still, "fills": len(account.fills)}
+        lowest_cash = min(account.lowest_cash, account.cash)
+        return Simulation(
+            time=account.times[shown],
+            equity=account.equity[shown],
+            initial_capital=self.assumptions.initial_capital,
+            fills=account.fills,
+            trades=account.trades,
+            positions=positions,
+            counts=counts,
+            warnings=warnings_of(counts, lowest_cash, account.ruined),
+            ruined=account.ruined,
+        )
 
 
-def _targets(symbol: str, bars: Bars, weights: Mapping[str, Floats]) -> Floats:
-    """Return the weights of a symbol with "as before" filled in, after checking them and the bars."""
+def _targets(
+    symbol: str,
+    bars: Bars,
+    weights: Mapping[str, Floats],
+) -> Floats:
+    """Check weights and bars of a symbol; return the weights with "as before" filled in."""
     if symbol not in weights:
         raise EngineError(
-            f"The strategy gave no weights for {symbol}: return one series for each symbol."
+            f"The strategy returned no weights for {symbol}: return one series for each symbol."
         )
-    given, count = np.asarray(weights[symbol], dtype=np.float64), len(bars.opened)
+    given = np.asarray(weights[symbol], dtype=np.float64)
+    count = len(bars.opened)
     if len(given) != count:
         raise EngineError(
-            f"The strategy gave {len(given)} weights for the {count} bars of {symbol}: one per bar."
+            f"The strategy returned {len(given)} weights for the {count} bars of {symbol}: "
+            "return one per bar."
         )
     if np.isinf(given).any():
         raise EngineError(
-            f"The strategy gave an infinite weight for {symbol}: weights are fractions of equity."
+            f"The strategy returned an infinite weight for {symbol}: "
+            "weights are fractions of equity."
         )
-    prices = np.concatenate([bars.open, bars.close])
-    if count == 0 or not (
-        np.isfinite(prices).all() and (prices > 0).all() and (bars.volume >= 0).all()
-    ):
-        raise EngineError(
-            f"The bars of {symbol} are empty, or hold a price or volume that is none: fetch them again."
-        )
-    if (bars.closed <= bars.opened).any() or (bars.opened[1:] < bars.closed[:-1]).any():
-        raise EngineError(
-            f"The bars of {symbol} overlap or are out of time order: fetch them again."
-        )
-    last = np.maximum.accumulate(np.where(np.isnan(given), -1, np.arange(count)))
+    _check_bars(symbol, bars)
+    last = np.where(np.isnan(given), -1, np.arange(count))
+    last = np.maximum.accumulate(last)
     return np.where(last >= 0, given[last], 0.0)
 
 
-def _require(name: str, value: Any, what: str, fits: Callable[[float], bool]) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not (math.isfinite(value) and fits(value))
-    ):
-        raise EngineError(f"{name} is {value!r}: give {what}.")
+def _check_bars(symbol: str, bars: Bars) -> None:
+    prices = np.concatenate([bars.open, bars.close])
+    are_prices = np.isfinite(prices) & (prices > 0)
+    are_volumes = bars.volume >= 0
+    if not len(prices) or not are_prices.all() or not are_volumes.all():
+        raise EngineError(
+            f"The bars of {symbol} are empty or contain an invalid price or volume: "
+            "fetch them again."
+        )
+    is_reversed = bars.closed <= bars.opened
+    overlaps = bars.opened[1:] < bars.closed[:-1]
+    if is_reversed.any() or overlaps.any():
+        raise EngineError(
+            f"The bars of {symbol} overlap or are out of time order: fetch them again."
+        )

@@ -1,62 +1,65 @@
-"""The six numbers of a result, and two that say how far to trust the Sharpe ratio.
+"""The numbers of a result: one function each, which returns the number or why there is none.
 
-Each is None, with a reason in words, where it has no meaning. All are fractions (0.1 is 10
-percent), not percent.
+All are fractions (0.1 is 10 percent), not percent. `METRICS` is the one table of them, in the order
+in which they are logged; `measure` goes through it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 
-from quant_team_backtest.engine import Backtest, Floats, Times, Trade
+from quant_team_backtest.simulation import Floats, Simulation, Times, Trade
 
 DAY_MS = 86_400_000
 FEWEST_RETURNS = 3  # below this a Sharpe ratio says nothing
+_LONGEST_WEEKEND = 4 * DAY_MS
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """A number that has no meaning here.
+
+    Attributes:
+        reason: why, as the end of a sentence: "no trade was closed".
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The numbers, in the order in which they are shown, and why some of them are None."""
+    """The numbers of a simulation.
+
+    Attributes:
+        values: by name, in the order of `METRICS`; None where a number has no meaning.
+        reasons: for each None, why.
+    """
 
     values: dict[str, float | int | None]
     reasons: dict[str, str] = field(default_factory=dict)
 
 
-def measure(run: Backtest, periods_per_year: int) -> Metrics:
-    """Return all metrics of a backtest; days are annualised with `periods_per_year`, 252 or 365."""
-    values: dict[str, float | int | None] = {
-        "total_return": total_return(run.equity, run.initial_capital)
-    }
-    reasons: dict[str, str] = {}
-    returns = daily_returns(run.time, run.equity, run.initial_capital)
-    values["sharpe_ratio"] = sharpe_ratio(returns, periods_per_year)
-    values["max_drawdown"] = max_drawdown(run.equity, run.initial_capital)
-    values["win_rate"] = win_rate(run.trades)
-    values["profit_factor"] = profit_factor(run.trades)
-    values["num_trades"] = len(run.trades)
-    values["sharpe_n"] = len(returns)
-    values["probabilistic_sharpe"] = probabilistic_sharpe(returns)
-    if not run.trades:
-        reasons["win_rate"] = reasons["profit_factor"] = "no trade was closed"
-    elif values["profit_factor"] is None:
-        reasons["profit_factor"] = "no trade lost money"
-    if longer_than_a_day(run.time):
-        values["sharpe_ratio"] = values["probabilistic_sharpe"] = None
-        why = "the bars are longer than a day, and this ratio is of daily returns"
-    elif len(returns) < FEWEST_RETURNS:
-        why = f"{len(returns)} daily returns are too few"
-    elif values["sharpe_ratio"] is None:
-        why = "the equity never moved"
-    else:
-        why = "the daily returns are too uneven for it"
-    reasons |= {
-        name: why for name in ("sharpe_ratio", "probabilistic_sharpe") if values[name] is None
-    }
+def measure(simulation: Simulation, periods_per_year: int) -> Metrics:
+    """Return all metrics of a simulation.
+
+    Args:
+        simulation: what the engine gave.
+        periods_per_year: days to annualise with: 252 for exchanges, 365 around the clock.
+    """
+    values: dict[str, float | int | None] = {}
+    reasons = {}
+    for name, metric in METRICS.items():
+        value = metric(simulation, periods_per_year)
+        if isinstance(value, Undefined):
+            values[name] = None
+            reasons[name] = value.reason
+        else:
+            values[name] = value
     return Metrics(values, reasons)
 
 
@@ -65,74 +68,171 @@ def total_return(equity: Floats, initial_capital: float) -> float:
     return float(equity[-1] / initial_capital - 1)
 
 
-def daily_returns(time: Times, equity: Floats, initial_capital: float) -> Floats:
-    """Return one simple return per UTC day that has a close; the first is against the initial
-    capital.
+def daily_returns(
+    time: Times,
+    equity: Floats,
+    initial_capital: float,
+) -> Floats:
+    """Return one simple return per UTC day that has a close; the first is on the initial capital.
 
     A close at 00:00 UTC ends the day before it.
+
+    Args:
+        time: int64 milliseconds since 1970, UTC, of each close.
+        equity: money at each of them.
+        initial_capital: money before the first.
     """
     days = (time - 1) // DAY_MS
-    last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+    ends = np.flatnonzero(np.diff(days))
+    last = np.append(ends, len(days) - 1)
     path = np.concatenate([[initial_capital], equity[last]])
-    return np.asarray(path[1:] / path[:-1] - 1)
+    before = path[:-1]
+    after = path[1:]
+    return np.asarray(after / before - 1)
 
 
 def longer_than_a_day(time: Times) -> bool:
     """Tell whether closes lie weeks or months apart (a long weekend alone does not)."""
-    return len(time) > 1 and float(np.median(np.diff(time))) > 4 * DAY_MS
+    if len(time) < 2:
+        return False
+    steps = np.sort(np.diff(time))
+    middle = len(steps) // 2
+    upper = steps[middle]
+    lower = steps[-middle - 1]
+    median = (lower + upper) / 2
+    return bool(median > _LONGEST_WEEKEND)
 
 
-def sharpe_ratio(returns: Floats, periods_per_year: int) -> float | None:
-    """Return the annualised Sharpe ratio, or None for too few returns or returns that never move.
+def sharpe_ratio(returns: Floats, periods_per_year: int) -> float | Undefined:
+    """Return the annualised Sharpe ratio of returns.
 
     Arithmetic mean over sample standard deviation (ddof 1), risk-free rate 0, times the root of
     the periods per year: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 21
     (1994).
     """
     ratio = _ratio(returns)
-    return None if ratio is None else ratio * math.sqrt(periods_per_year)
+    if isinstance(ratio, Undefined):
+        return ratio
+    return ratio * math.sqrt(periods_per_year)
 
 
-def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | None:
-    """Return the probability that the true Sharpe ratio is above a benchmark (per period, not
-    annualised), or None.
+def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | Undefined:
+    """Return the probability, 0 to 1, that the true Sharpe ratio is above a benchmark.
 
-    It allows for the length of the record, skewness and kurtosis: D. H. Bailey and M. Lopez de
-    Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15 (2012), equation 11.
+    The benchmark is per period, not annualised. The probability allows for the length of the
+    record, skewness and kurtosis: D. H. Bailey and M. Lopez de Prado, "The Sharpe Ratio Efficient
+    Frontier", Journal of Risk 15 (2012), equation 11.
     """
     ratio = _ratio(returns)
-    if ratio is None:
-        return None
+    if isinstance(ratio, Undefined):
+        return ratio
     scaled = (returns - returns.mean()) / returns.std()
-    skewness, kurtosis = float(np.mean(scaled**3)), float(np.mean(scaled**4))
-    spread = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
+    skewness = float(np.mean(scaled**3))
+    kurtosis = float(np.mean(scaled**4))
+    skewed = skewness * ratio
+    heavy = (kurtosis - 1) / 4 * ratio**2
+    spread = 1 - skewed + heavy
     if spread <= 0:
-        return None
-    return NormalDist().cdf((ratio - benchmark) * math.sqrt(len(returns) - 1) / math.sqrt(spread))
+        return Undefined("the daily returns are too uneven for it")
+    excess = ratio - benchmark
+    length = len(returns) - 1
+    z = excess * math.sqrt(length) / math.sqrt(spread)
+    return NormalDist().cdf(z)
 
 
 def max_drawdown(equity: Floats, initial_capital: float) -> float:
-    """Return the deepest fall from the highest equity before it, per bar, as a fraction of 0 or below."""
+    """Return the deepest fall from the highest equity before it, per bar, as a fraction <= 0."""
     path = np.concatenate([[initial_capital], equity])
-    return float((path / np.maximum.accumulate(path) - 1).min())
+    highest = np.maximum.accumulate(path)
+    drawdowns = path / highest - 1
+    return float(drawdowns.min())
 
 
-def win_rate(trades: Sequence[Trade]) -> float | None:
-    """Return the share of closed trades that made money after costs, or None without trades."""
-    return sum(trade.pnl > 0 for trade in trades) / len(trades) if trades else None
+def win_rate(trades: Sequence[Trade]) -> float | Undefined:
+    """Return the fraction of closed trades that made money after costs."""
+    if not trades:
+        return Undefined("no trade was closed")
+    profits = [trade.pnl for trade in trades]
+    won = sum(profit > 0 for profit in profits)
+    return won / len(trades)
 
 
-def profit_factor(trades: Sequence[Trade]) -> float | None:
-    """Return the money won over the money lost by closed trades, or None if none lost."""
-    lost = -sum(trade.pnl for trade in trades if trade.pnl < 0)
-    return sum(trade.pnl for trade in trades if trade.pnl > 0) / lost if lost else None
+def profit_factor(trades: Sequence[Trade]) -> float | Undefined:
+    """Return the money won over the money lost by closed trades."""
+    if not trades:
+        return Undefined("no trade was closed")
+    profits = [trade.pnl for trade in trades]
+    won = sum(profit for profit in profits if profit > 0)
+    lost = -sum(profit for profit in profits if profit < 0)
+    if not lost:
+        return Undefined("no trade lost money")
+    return won / lost
 
 
-def _ratio(returns: Floats) -> float | None:
+# Details
+
+Metric = Callable[[Simulation, int], "float | Undefined"]
+
+
+def _ratio(returns: Floats) -> float | Undefined:
     if len(returns) < FEWEST_RETURNS:
-        return None
+        return Undefined(f"{len(returns)} daily returns are too few")
     deviation = float(returns.std(ddof=1))
+    largest = float(np.abs(returns).max())
     # Rounding alone gives constant returns a deviation of about 1e-17.
-    if deviation <= 1e-12 * max(1.0, float(np.abs(returns).max())):
-        return None
+    if deviation <= 1e-12 * max(1.0, largest):
+        return Undefined("the equity never moved")
     return float(returns.mean()) / deviation
+
+
+def _total_return(run: Simulation, _: int) -> float:
+    return total_return(run.equity, run.initial_capital)
+
+
+def _sharpe_ratio(run: Simulation, periods_per_year: int) -> float | Undefined:
+    if longer_than_a_day(run.time):
+        return _TOO_LONG
+    return sharpe_ratio(_returns(run), periods_per_year)
+
+
+def _max_drawdown(run: Simulation, _: int) -> float:
+    return max_drawdown(run.equity, run.initial_capital)
+
+
+def _win_rate(run: Simulation, _: int) -> float | Undefined:
+    return win_rate(run.trades)
+
+
+def _profit_factor(run: Simulation, _: int) -> float | Undefined:
+    return profit_factor(run.trades)
+
+
+def _num_trades(run: Simulation, _: int) -> int:
+    return len(run.trades)
+
+
+def _sharpe_n(run: Simulation, _: int) -> int:
+    return len(_returns(run))
+
+
+def _probabilistic_sharpe(run: Simulation, _: int) -> float | Undefined:
+    if longer_than_a_day(run.time):
+        return _TOO_LONG
+    return probabilistic_sharpe(_returns(run))
+
+
+def _returns(run: Simulation) -> Floats:
+    return daily_returns(run.time, run.equity, run.initial_capital)
+
+
+_TOO_LONG = Undefined("the bars are longer than a day, and this ratio is of daily returns")
+METRICS: dict[str, Metric] = {
+    "total_return": _total_return,
+    "sharpe_ratio": _sharpe_ratio,
+    "max_drawdown": _max_drawdown,
+    "win_rate": _win_rate,
+    "profit_factor": _profit_factor,
+    "num_trades": _num_trades,
+    "sharpe_n": _sharpe_n,
+    "probabilistic_sharpe": _probabilistic_sharpe,
+}

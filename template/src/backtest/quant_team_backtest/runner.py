@@ -4,144 +4,49 @@ In a notebook:
 
     from quant_team_backtest.runner import run_backtest
     run_backtest("momentum")
+
+It is four steps, each a function that can be called by itself: `prepare` checks the request and
+gets the bars, `check` compares them with data.lock, `simulate` runs the strategy, `log` writes the
+result.
 """
 
 from __future__ import annotations
 
-import difflib
-import html
-import importlib.metadata
 import platform
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
 import numpy as np
 
-from quant_team_backtest import results
-from quant_team_backtest.engine import Assumptions, Backtest, Bars, EngineError, backtest
-from quant_team_backtest.metrics import Metrics, measure
-from quant_team_data import SYNTHETIC
-from quant_team_utils import git, roster, settings
-from quant_team_utils.errors import QuantError
+from quant_team_backtest import engine, provenance
+from quant_team_backtest import result as records
+from quant_team_backtest.engine import Bars, EngineError, Simulation
+from quant_team_backtest.metrics import measure
+from quant_team_backtest.prepare import Checked, Prepared, RunError, check, prepare
+from quant_team_backtest.result import Config, Conventions, Result
+from quant_team_backtest.run import Run
+from quant_team_utils.console import SYNTHETIC
 from quant_team_utils.paths import project_root
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from quant_team_data.markets import Market
+__all__ = [
+    "Checked",
+    "Prepared",
+    "Run",
+    "RunError",
+    "check",
+    "log",
+    "log_backtest_result",
+    "prepare",
+    "record",
+    "run_backtest",
+    "simulate",
+]
 
 RESULTS = "results"
-ENVIRONMENTS = "config/environments"
-MARGIN = 31  # days without bars at either end of a range that need no word: holidays, the length of a month
-
-
-class RunError(QuantError):
-    """A backtest was asked for that cannot be run."""
-
-
-@dataclass(frozen=True, repr=False)
-class Run:
-    """One finished backtest; in a notebook it shows itself as a table.
-
-    Attributes:
-        locked: all bars are those of data.lock.
-        metrics: the numbers of `quant_team_backtest.metrics`, None where one has no meaning.
-        reasons: why a metric is None.
-        assumptions: fill, costs, days per year, calendars, adjustment and currency, as they are
-            logged.
-        warnings: what to know before the numbers are believed, one sentence each.
-        simulation: equity, fills and trades.
-        experiment_id: what the result is called, or None if it was not logged.
-        path: the result file, or None.
-    """
-
-    strategy: str
-    parameters: dict[str, Any]
-    config: dict[str, Any]
-    source: str
-    locked: bool
-    metrics: dict[str, float | int | None]
-    reasons: dict[str, str]
-    assumptions: dict[str, Any]
-    warnings: list[str]
-    simulation: Backtest
-    experiment_id: str | None = None
-    path: Path | None = None
-
-    @property
-    def equity(self) -> pl.DataFrame:
-        """The equity at each bar's close: `time` (Datetime ms UTC) and `equity` in the account's currency."""
-        import polars as pl
-
-        moments = pl.Series("time", self.simulation.time).cast(pl.Datetime("ms", "UTC"))
-        return pl.DataFrame([moments, pl.Series("equity", self.simulation.equity)])
-
-    def title(self) -> str:
-        config = self.config
-        what = f"{self.strategy} on {', '.join(config['symbols'])}, {config['interval']} bars"
-        return f"{what}, {config['start_date']} to {config['end_date']}"
-
-    def rows(self) -> list[tuple[str, str, str]]:
-        """Return the table: label, value, remark."""
-        probability = self.metrics["probabilistic_sharpe"]
-        trust = f"{self.metrics['sharpe_n']} daily returns"
-        if probability is not None:
-            trust += f"; above zero with a probability of {probability:.0%}"
-        table = (
-            ("total return", "total_return", "{:.2%}", ""),
-            ("Sharpe ratio", "sharpe_ratio", "{:.2f}", trust),
-            ("max drawdown", "max_drawdown", "{:.2%}", ""),
-            ("win rate", "win_rate", "{:.1%}", ""),
-            ("profit factor", "profit_factor", "{:.2f}", ""),
-            ("trades", "num_trades", "{}", ""),
-        )
-        shown = []
-        for label, name, form, remark in table:
-            value = self.metrics[name]
-            shown.append(
-                (
-                    label,
-                    "-" if value is None else form.format(value),
-                    self.reasons.get(name, remark),
-                )
-            )
-        return shown
-
-    def notes(self) -> list[str]:
-        """Return what stands below the table: assumptions in a line, then the warnings."""
-        known, config = self.assumptions, self.config
-        line = (
-            f"{config['initial_capital']:,.0f} {known['currency']}; fills at the {known['fill'].replace('_', ' ')}; "
-            f"per side {config['commission']:.3%} commission and {config['slippage']:.3%} slippage; "
-            f"prices {known['adjustment']}, {'' if self.locked else 'not '}in data.lock; "
-            f"{known['periods_per_year']} days a year"
-        )
-        return [line, *(f"warning: {warning}" for warning in self.warnings if warning != SYNTHETIC)]
-
-    def __repr__(self) -> str:
-        stamp = [SYNTHETIC] if SYNTHETIC in self.warnings else []
-        width = max(len(value) for _, value, _ in self.rows())
-        table = [
-            f"  {label:<15}{value:>{width}}   {remark}".rstrip()
-            for label, value, remark in self.rows()
-        ]
-        return "\n".join([self.title(), *stamp, "", *table, "", *self.notes()])
-
-    def _repr_html_(self) -> str:
-        def cells(row: Iterable[str]) -> str:
-            label, value, remark = (html.escape(text) for text in row)
-            return f"<tr><th>{label}</th><td style='text-align:right'>{value}</td><td>{remark}</td></tr>"
-
-        stamp = f"<p><strong>{SYNTHETIC}</strong></p>" if SYNTHETIC in self.warnings else ""
-        below = [*self.notes(), f"logged: {self.path}" if self.path else "not logged"]
-        return (
-            f"<p>{html.escape(self.title())}</p>{stamp}<table>{''.join(map(cells, self.rows()))}</table>"
-            f"<p>{'<br>'.join(html.escape(line) for line in below)}</p>"
-        )
 
 
 def run_backtest(
@@ -165,412 +70,289 @@ def run_backtest(
 
     Args:
         strategy: name of a module in `quant_team_strategies`.
-        symbols: what to trade; the strategy's own unless given.
-        start: first day (UTC), included; `DEFAULT_BACKTEST_START` unless given.
-        end: last day, included; `DEFAULT_BACKTEST_END` unless given.
+        symbols: what to trade; default: the strategy's.
+        start: first day (UTC), included; default: `DEFAULT_BACKTEST_START`.
+        end: last day, included; default: `DEFAULT_BACKTEST_END`.
         parameters: values that differ from the strategy's defaults.
-        interval: bar length such as "1h"; the strategy's own unless given.
+        interval: bar length such as "1h"; default: the strategy's.
         environment: name of a file in config/environments: capital, costs, how orders fill.
-        name: middle part of the result's name, instead of the first symbol and the strategy.
+        name: middle part of the result's name; default: the first symbol and the strategy.
         conclusion: what was learned, if that is known already.
         next_steps: what to try next.
-        log: write the result file; without it nothing is written and nobody need be set as analyst.
-        results_dir: where results are; the repository's `results/` unless given.
-        source: "import:NAME" for bars that `quant data import` put into the cache; else what the
-            settings say.
+        log: write the result file; without it nothing is written, and no member need be set.
+        results_dir: where results are; default: the repository's `results/`.
+        source: "import:NAME" for bars that `quant data import` put into the cache; default: what
+            the settings say.
         allow_unlocked: run even if bars differ from data.lock; the result then says so.
 
     Raises:
         QuantError: the subclass that says what to correct; nothing has been written then.
     """
-    from quant_team_data import data_client, markets
     from quant_team_strategies import load
 
-    began, root = time.perf_counter(), project_root()
+    root = project_root()
+    began = time.perf_counter()
     loaded = load(strategy)
-    chosen = loaded.parameters(parameters)
-    rules = load_environment(root, environment)
-    first = _day("start", start or settings.get("DEFAULT_BACKTEST_START"))
-    last = _day("end", end or settings.get("DEFAULT_BACKTEST_END"))
-    if first > last:
-        raise RunError(f"The start {first} is after the end {last}: swap them.")
-    bar = markets.check_interval(interval or loaded.interval)
     traded = list(dict.fromkeys(loaded.symbols if symbols is None else symbols))
-    if not traded:
-        raise RunError(
-            "There are no symbols to trade: name at least one, as in --symbols AAPL.US,MSFT.US."
-        )
-    places = {symbol: markets.market_of(symbol) for symbol in traded}
-    currency = _one_currency(places)
+    file_name = name or default_name(strategy, traded)
     if log:  # before the work, not after it
-        results.check_name("analyst", _analyst(root, None))
-        results.check_name("family", loaded.family)
-        results.check_name("name", name or _default_name(strategy, {"symbols": traded}))
+        _check_names(root, loaded.family, file_name)
+    days = (start, end)
+    prepared = prepare(root, loaded, traded, days, parameters, interval, environment, source)
+    checked = check(prepared, allow_unlocked=allow_unlocked)
+    simulation = simulate(prepared)
+    result = msgspec.structs.replace(
+        record(prepared, checked, simulation),
+        conclusion=conclusion,
+        next_steps=next_steps,
+        argv=_command(prepared, name, allow_unlocked),
+        duration_seconds=round(time.perf_counter() - began, 3),
+    )
+    run = Run(result, simulation)
+    if not log:
+        return run
+    return _logged(run, root, results_dir or root / RESULTS, loaded.family, file_name)
 
-    source = source or data_client.source()
-    frames = _frames(source, traded, bar, first, last)
-    data, doubts = _compared(frames, source, bar, allow_unlocked)
-    locked = all(facts["locked"] for facts in data.values())
-    weights = loaded.target_weights(dict(frames), dict(chosen))
-    if not isinstance(weights, Mapping):
+
+def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) -> Simulation:
+    """Run a strategy on prepared bars.
+
+    Args:
+        prepared: as `prepare` returns it.
+        parameters: other values than the prepared ones, checked like those.
+
+    Raises:
+        StrategyError: a parameter is unknown or of the wrong type.
+        EngineError: the strategy returned no weights, or wrong ones.
+    """
+    strategy = prepared.strategy
+    chosen = prepared.parameters
+    if parameters is not None:
+        chosen = strategy.parameters({**chosen, **parameters})
+    frames = {symbol: bars for symbol, (bars, _) in prepared.slices.items()}
+    returned = strategy.target_weights(frames, dict(chosen))
+    if not isinstance(returned, Mapping):
         raise EngineError(
-            f"The strategy {strategy} gave no weights: return a dict of one series for each symbol."
+            f"The strategy {strategy.name} returned no weights: "
+            "return a dict of one series for each symbol."
         )
-    step = markets.INTERVALS[bar]
-    bars = {
-        symbol: _bars(frame, step, places[symbol].fractional) for symbol, frame in frames.items()
-    }
-    simulation = backtest(
-        bars, {symbol: np.asarray(values) for symbol, values in weights.items()}, rules
-    )
-    days = max(place.periods_per_year for place in places.values())
-    measured: Metrics = measure(simulation, days)
+    weights = {symbol: np.asarray(values) for symbol, values in returned.items()}
+    return engine.simulate(_bars(prepared), weights, prepared.assumptions)
 
-    config: dict[str, Any] = {
-        "start_date": first.isoformat(),
-        "end_date": last.isoformat(),
-        "symbols": traded,
-        "initial_capital": rules.initial_capital,
-        "commission": rules.commission,
-        "slippage": rules.slippage,
-        "interval": bar,
-        "environment": environment,
-    }
-    assumptions = {
-        "fill": rules.fill,
-        "costs": "per side, fractions of the notional",
-        "participation": rules.participation,
-        "borrow_rate": rules.borrow_rate,
-        "expire_after": rules.expire_after,
-        "periods_per_year": days,
-        "calendars": sorted({place.calendar or "24/7" for place in places.values()}),
-        "adjustment": "unadjusted",
-        "currency": currency,
-    }
-    path = None
-    warnings = _stamped(source, [*doubts, *_short(frames, first, last), *simulation.warnings])
-    if log:
-        command = ["quant", "run", strategy, "--symbols", ",".join(traded), "--interval", bar]
-        command += [
-            "--start",
-            first.isoformat(),
-            "--end",
-            last.isoformat(),
-            "--environment",
-            environment,
-        ]
-        command += [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
-        command += ["--name", name] if name else []
-        command += ["--source", source] if source.startswith("import:") else []
-        command += ["--unlocked"] if allow_unlocked else []
-        experiment = {
-            "strategy": strategy,
-            "family": loaded.family,
-            "name": name,
-            "parameters": chosen,
-            "backtest_config": config,
-            "conclusion": conclusion,
-            "next_steps": next_steps,
-            "source": source,
-            "reasons": measured.reasons,
-            "assumptions": assumptions,
-            "data": data,
-            "locked": locked,
-            "argv": command,
-            "duration_seconds": round(time.perf_counter() - began, 3),
-            "warnings": warnings,
-        }
-        path, warnings = _write(results_dir or root / RESULTS, experiment, measured.values)
-    return Run(
-        strategy=strategy,
-        parameters=dict(chosen),
-        config=config,
-        source=source,
-        locked=locked,
-        metrics=measured.values,
+
+def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Result:
+    """Return the record of a run, before it is logged.
+
+    Args:
+        prepared: what ran.
+        checked: what was found about its bars.
+        simulation: what came out.
+    """
+    conventions = _conventions(prepared)
+    measured = measure(simulation, conventions.periods_per_year)
+    return Result(
+        strategy=prepared.strategy.name,
+        parameters=dict(prepared.parameters),
+        backtest_config=msgspec.to_builtins(_config(prepared)),
+        results=measured.values,
         reasons=measured.reasons,
-        assumptions=assumptions,
-        warnings=warnings,
-        simulation=simulation,
-        experiment_id=f"exp_{path.stem}" if path else None,
-        path=path,
+        assumptions=msgspec.to_builtins(conventions),
+        source=prepared.source,
+        data=checked.data,
+        locked=checked.locked,
+        warnings=_stamped(prepared.source, [*checked.warnings, *simulation.warnings]),
     )
+
+
+def log(
+    result: Result,
+    root: Path,
+    results_dir: Path,
+    family: str,
+    name: str,
+    *,
+    now: datetime | None = None,
+) -> tuple[Path, Result]:
+    """Add who, when, and which code and versions to a result, and write it.
+
+    Args:
+        result: the record.
+        root: the project whose commit is recorded.
+        results_dir: the folder of all results.
+        family: the folder of this one.
+        name: middle part of the file's name.
+        now: aware; default: the clock.
+
+    Returns:
+        The file, and the record as it stands there.
+
+    Raises:
+        AnalystError: no member is set for this clone, and the result names none.
+        OriginError: the code that ran is not that of `root`.
+        ResultError: a name cannot be part of a file name.
+        FileError: the file cannot be written.
+    """
+    from quant_team_backtest import results
+
+    moment = (now or datetime.now(UTC)).astimezone(UTC)
+    analyst = provenance.analyst(root, result.analyst)
+    ran = provenance.code(root)
+    complete = msgspec.structs.replace(
+        result,
+        date=moment.date().isoformat(),
+        timestamp=moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        analyst=analyst,
+        code=ran,
+        versions=provenance.versions(),
+        platform=platform.platform(),
+        warnings=_stamped(result.source, [*result.warnings, *provenance.warnings(ran)]),
+    )
+    return results.write(results_dir, family, name, complete)
 
 
 def log_backtest_result(
-    results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]
+    results_dir: Path,
+    experiment: Mapping[str, Any],
+    metrics: Mapping[str, Any],
 ) -> str:
-    """Write one backtest as a new file `results_dir/<family>/<date>_<name>_v<N>_<handle>-<6
-    hex>.yaml`.
+    """Write one backtest as `results_dir/<family>/<date>_<name>_v<N>_<handle>-<6 hex>.yaml`.
 
-    Nothing is ever overwritten. Numpy values become plain numbers, NaN and infinity null.
+    Nothing is ever overwritten. A value is kept as it is or refused, see
+    `quant_team_backtest.values`; a metric that is NaN or infinite becomes null, with a reason.
 
     Args:
         results_dir: the folder of all results.
-        experiment: `strategy`, `parameters` and `backtest_config`; whatever else is known of
-            `family` (the strategy's name unless given), `name` (the first symbol and the strategy
-            unless given), `version` (the lowest number to take), `analyst` (who `quant setup`
-            stored unless given), `conclusion`, `next_steps`, `source`, `reasons`, `assumptions`,
-            `data`, `locked`, `seed`, `argv`, `duration_seconds`, `warnings`.
-        metrics: what was measured, such as `total_return` and `sharpe_ratio`.
+        experiment: `strategy`, `parameters` and `backtest_config`; and whatever else is known of
+            `family` (default: the strategy's name), `name` (default: the first symbol and the
+            strategy), `version` (the lowest number to take), `analyst` (default: the member set for
+            this clone), `conclusion`, `next_steps`, `source`, `reasons`, `assumptions`, `data`,
+            `locked`, `seed`, `argv`, `duration_seconds`, `warnings`.
+        metrics: numbers by name, such as `total_return` and `sharpe_ratio`.
 
     Returns:
         The experiment id: `exp_` and the name of the file without its ending.
 
     Raises:
-        RunError: nobody is set as the analyst, or the experiment lacks one of its three parts.
-        ResultError: a name cannot be part of a file name, or the file cannot be written.
+        AnalystError: no member is set for this clone, and the experiment names none.
+        ResultError: a part is missing, unknown, or of the wrong type; or a name cannot be part of
+            a file name.
+        ValueRefusedError: a value cannot be kept as it is.
+        FileError: the file cannot be written.
     """
-    return f"exp_{_write(Path(results_dir), experiment, metrics)[0].stem}"
+    root = project_root()
+    result = records.of_experiment(experiment, metrics)
+    if result.source is None:
+        result = msgspec.structs.replace(result, source=provenance.source())
+    family = experiment.get("family") or result.strategy
+    name = experiment.get("name")
+    if not name:
+        name = default_name(result.strategy, result.backtest_config.get("symbols"))
+    path, _ = log(result, root, Path(results_dir), family, name)
+    return f"exp_{path.stem}"
 
 
-def _write(
-    results_dir: Path, experiment: Mapping[str, Any], metrics: Mapping[str, Any]
-) -> tuple[Path, list[str]]:
-    """Write a result and return its path and the warnings that stand in it."""
-    for part in ("strategy", "parameters", "backtest_config"):
-        if part not in experiment:
-            raise RunError(
-                f"The experiment has no {part!r}: give strategy, parameters and backtest_config."
-            )
-    root, now = project_root(), datetime.now(UTC)
-    strategy, source = str(experiment["strategy"]), experiment.get("source") or _source()
-    warnings = _stamped(source, experiment.get("warnings") or [])
-    analyst = _analyst(root, experiment.get("analyst"))
-    code = _code(root)
-    if code["commit"] is None:
-        warnings.append("There is no commit that holds this code: the result cannot be reproduced.")
-    elif code["dirty"]:
-        warnings.append(
-            "The code had changes that are in no commit: the result cannot be reproduced as it is."
+def default_name(strategy: str, symbols: Any) -> str:
+    """Return the first symbol without its market, lower case, and the strategy: `aapl_momentum`."""
+    if not symbols or not isinstance(symbols, list):
+        return strategy
+    base = str(symbols[0]).rsplit(".", 1)[0].lower()
+    letters = [letter if letter.isascii() and letter.isalnum() else "_" for letter in base]
+    first = "".join(letters).strip("_")
+    return f"{first}_{strategy}" if first else strategy
+
+
+# Details
+
+
+def _check_names(root: Path, family: str, name: str) -> None:
+    from quant_team_backtest import results
+
+    results.check_name("analyst", provenance.analyst(root))
+    results.check_name("family", family)
+    results.check_name("name", name)
+
+
+def _logged(
+    run: Run,
+    root: Path,
+    results_dir: Path,
+    family: str,
+    name: str,
+) -> Run:
+    path, result = log(run.result, root, results_dir, family, name)
+    return Run(result, run.simulation, path)
+
+
+def _bars(prepared: Prepared) -> dict[str, Bars]:
+    """Return the bars as arrays; one closes after its length, or earlier, when the next opens."""
+    from quant_team_data.markets import longest
+
+    length = longest(prepared.interval) * 1000
+    arrays = {}
+    for symbol, (bars, _) in prepared.slices.items():
+        opened = bars["time"].to_physical().to_numpy()
+        following = np.append(opened[1:], np.iinfo(np.int64).max)
+        arrays[symbol] = Bars(
+            opened=opened,
+            closed=np.minimum(opened + length, following),
+            open=bars["open"].to_numpy(),
+            close=bars["close"].to_numpy(),
+            volume=bars["volume"].to_numpy(),
+            fractional=prepared.markets[symbol].fractional,
         )
-    document = {
-        "experiment_id": None,  # set when the file is claimed, like the version
-        "strategy": strategy,
-        "version": experiment.get("version"),
-        "date": now.date(),
-        "timestamp": now,
-        "analyst": analyst,
-        "source": source,
-        "parameters": experiment["parameters"],
-        "backtest_config": experiment["backtest_config"],
-        "results": metrics,
-        "reasons": experiment.get("reasons") or {},
-        "conclusion": experiment.get("conclusion"),
-        "next_steps": experiment.get("next_steps"),
-        "assumptions": experiment.get("assumptions"),
-        "data": experiment.get("data"),
-        "locked": experiment.get("locked"),
-        "code": code,
-        "seed": experiment.get("seed"),
-        "versions": _versions(),
-        "platform": platform.platform(),
-        "argv": experiment.get("argv"),
-        "duration_seconds": experiment.get("duration_seconds"),
-        "warnings": warnings,
-    }
-    name = experiment.get("name") or _default_name(strategy, experiment["backtest_config"])
-    return results.write(
-        results_dir, experiment.get("family") or strategy, name, analyst, document
-    ), warnings
+    return arrays
 
 
-def load_environment(root: Path, name: str) -> Assumptions:
-    """Return the account of `config/environments/<name>.yaml`; a key that is left out has its
-    default.
+def _config(prepared: Prepared) -> Config:
+    rates = prepared.assumptions
+    return Config(
+        start_date=prepared.first.isoformat(),
+        end_date=prepared.last.isoformat(),
+        symbols=list(prepared.markets),
+        initial_capital=rates.initial_capital,
+        commission=rates.commission,
+        slippage=rates.slippage,
+        interval=prepared.interval,
+        environment=prepared.environment,
+    )
 
-    Raises:
-        RunError: there is no such file, it is no YAML mapping, or it holds an unknown key.
-        EngineError: a value is out of range.
-    """
-    import yaml
 
-    known = sorted(path.stem for path in (root / ENVIRONMENTS).glob("*.yaml"))
-    if name not in known:
-        hint = f"known: {', '.join(known)}." if known else f"make {ENVIRONMENTS}/{name}.yaml."
-        raise RunError(f"There is no environment {name!r} in {ENVIRONMENTS}: {hint}")
-    file = f"{ENVIRONMENTS}/{name}.yaml"
-    try:
-        content = yaml.safe_load((root / file).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        content = None
-    if not isinstance(content, dict):
-        raise RunError(
-            f"{file} is not readable YAML of `name: value` lines: correct it, or restore it from git."
-        )
-    names = [field.name for field in fields(Assumptions)]
-    for key in content:
-        if key not in names:
-            near = difflib.get_close_matches(str(key), names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it may hold {', '.join(names)}."
-            raise RunError(f"{file} holds an unknown key {key!r}: {hint}")
-    try:
-        return Assumptions(**content)
-    except EngineError as error:
-        raise EngineError(f"In {file}, {error}") from None
+def _conventions(prepared: Prepared) -> Conventions:
+    rates = prepared.assumptions
+    places = prepared.markets.values()
+    return Conventions(
+        fill=rates.fill,
+        costs="per side, fractions of the notional",
+        participation=rates.participation,
+        borrow_rate=rates.borrow_rate,
+        expire_after=rates.expire_after,
+        periods_per_year=max(place.periods_per_year for place in places),
+        calendars=sorted({place.calendar or "24/7" for place in places}),
+        adjustment="unadjusted",
+        currency=prepared.currency,
+    )
+
+
+def _command(prepared: Prepared, name: str | None, allow_unlocked: bool) -> list[str]:
+    """Return the command that runs the same again."""
+    command = ["quant", "run", prepared.strategy.name]
+    command += ["--symbols", ",".join(prepared.markets)]
+    command += ["--interval", prepared.interval]
+    command += ["--start", prepared.first.isoformat()]
+    command += ["--end", prepared.last.isoformat()]
+    command += ["--environment", prepared.environment]
+    for parameter, value in prepared.parameters.items():
+        command += ["--set", f"{parameter}={value}"]
+    if name:
+        command += ["--name", name]
+    if prepared.source.startswith("import:"):
+        command += ["--source", prepared.source]
+    if allow_unlocked:
+        command += ["--unlocked"]
+    return command
 
 
 def _stamped(source: str | None, warnings: Iterable[str]) -> list[str]:
     """Return warnings with the stamp of synthetic prices before them, once, if the prices are."""
-    others = [warning for warning in warnings if warning != SYNTHETIC]
+    others = [text for text in warnings if text != SYNTHETIC]
     return [SYNTHETIC, *others] if source == "sandbox" else others
-
-
-def _analyst(root: Path, given: str | None) -> str:
-    handle = given or roster.me(root)
-    if not handle:
-        raise RunError(
-            "Nobody is set as the analyst here: run `quant setup --as HANDLE`, then this again."
-        )
-    return handle
-
-
-def _day(what: str, value: date | str | None) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
-    try:
-        return date.fromisoformat(value or "")
-    except ValueError:
-        raise RunError(f"The {what} {value!r} is no date: write it as 2020-01-31.") from None
-
-
-def _one_currency(places: Mapping[str, Market]) -> str:
-    """Return the currency of an account that trades these symbols; USDT counts as USD."""
-    found = {symbol: place.currency for symbol, place in places.items()}
-    if len(set(found.values())) > 1:
-        listed = ", ".join(f"{symbol} in {currency}" for symbol, currency in found.items())
-        raise RunError(
-            f"An account has one currency, and these symbols have several ({listed}): run them apart."
-        )
-    return next(iter(found.values()))
-
-
-def _bars(frame: pl.DataFrame, seconds: int | None, fractional: bool) -> Bars:
-    """Return bars as arrays; a bar closes after its length, or when the next one opens if that is earlier."""
-    opened = frame["time"].to_physical().to_numpy()
-    length = np.iinfo(np.int64).max // 4 if seconds is None else seconds * 1000
-    following = np.append(opened[1:], np.iinfo(np.int64).max)
-    closed = np.minimum(opened + length, following)
-    if seconds is None:  # a month: the last one counts as long as the longest
-        closed[-1] = opened[-1] + 31 * 86_400_000
-    prices = {name: frame[name].to_numpy() for name in ("open", "close", "volume")}
-    return Bars(opened, closed, **prices, fractional=fractional)
-
-
-def _frames(
-    source: str, symbols: list[str], bar: str, first: date, last: date
-) -> dict[str, pl.DataFrame]:
-    """Return the bars of each symbol: those of another vendor from the cache, else what the shared client gives."""
-    from quant_team_data import cache, data_client
-    from quant_team_data.markets import DAY
-
-    if source.startswith("import:"):
-        begin, stop = (
-            datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first, last + DAY)
-        )
-        frames = {
-            symbol: cache.read(cache.Series.of(source, symbol, bar), begin, stop).bars
-            for symbol in symbols
-        }
-    elif source == data_client.source():
-        frames = data_client.fetch_many(symbols, bar, first, last).complete()
-    else:
-        raise RunError(
-            f"The source is {data_client.source()} by TICKDB_BASE_URL, not {source!r}: change it in .env."
-        )
-    for symbol, frame in frames.items():
-        if frame.is_empty():
-            raise RunError(
-                f"There are no {bar} bars of {symbol} from {first} to {last}: choose another range."
-            )
-    return frames
-
-
-def _compared(
-    frames: Mapping[str, pl.DataFrame], source: str, bar: str, allow_unlocked: bool
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Return what tells these bars from others, and a warning if they differ from data.lock.
-
-    Raises:
-        LockError: they differ, and that is not allowed.
-    """
-    from quant_team_data import cache, lock
-    from quant_team_data.cache import Series
-
-    data, differing, lines = {}, [], lock.read()
-    for symbol, frame in frames.items():
-        series = Series.of(source, symbol, bar)
-        locked, different = lock.check(series, frame, cache.load(series), lines)
-        differing += different
-        facts = {"bars": len(frame), "first": frame["time"][0], "last": frame["time"][-1]}
-        data[symbol] = {**facts, "digest": lock.digest(frame), "locked": locked}
-    if differing and not allow_unlocked:
-        raise lock.LockError(
-            f"{lock.difference(differing)[:-1]}; `quant run --unlocked` runs anyway."
-        )
-    return data, [lock.difference(differing)] if differing else []
-
-
-def _short(frames: Mapping[str, pl.DataFrame], first: date, last: date) -> list[str]:
-    """Return a warning for each symbol whose bars begin or end well inside the range, or an empty list."""
-    warnings = []
-    for symbol, frame in frames.items():
-        begin, end = frame["time"][0].date(), frame["time"][-1].date()
-        if (begin - first).days > MARGIN or (last - end).days > MARGIN:
-            warnings.append(f"The bars of {symbol} reach only from {begin} to {end}.")
-    return warnings
-
-
-def _code(root: Path) -> dict[str, Any]:
-    """Return the commit, whether anything but results and notebooks differs from it, and its two tree hashes."""
-    if not (git.is_repository(root) and git.has_commits(root)):
-        return {"commit": None, "dirty": None, "tree": {"src": None, "config": None}}
-    changed = git.run(
-        root,
-        "status",
-        "--porcelain",
-        "--untracked-files=normal",
-        "--",
-        ".",
-        ":(exclude)results",
-        ":(exclude)notebooks",
-    )
-    tree: dict[str, str | None] = {}
-    for folder in ("src", "config"):
-        try:
-            tree[folder] = git.run(root, "rev-parse", "--verify", "--quiet", f"HEAD:{folder}")
-        except git.GitError:
-            tree[folder] = None
-    return {"commit": git.run(root, "rev-parse", "HEAD"), "dirty": bool(changed), "tree": tree}
-
-
-def _source() -> str | None:
-    """Return where bars come from by the settings of this moment, or None if they do not say."""
-    from quant_team_data import data_client
-
-    try:
-        return data_client.source()
-    except QuantError:
-        return None
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in ("numpy", "polars", "exchange_calendars"):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = None
-    return found
-
-
-def _default_name(strategy: str, config: Mapping[str, Any]) -> str:
-    """Return the first symbol without its market, lower case, and the strategy: `aapl_momentum`."""
-    symbols = config.get("symbols") or []
-    first = str(symbols[0]).rsplit(".", 1)[0].lower() if len(symbols) else ""
-    first = "".join(
-        letter if letter.isascii() and letter.isalnum() else "_" for letter in first
-    ).strip("_")
-    return f"{first}_{strategy}" if first else strategy

@@ -1,0 +1,113 @@
+"""Where a result comes from: who ran which code, on which versions, and when."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+from quant_team_backtest.result import Code, Tree
+from quant_team_utils import git, origin, roster
+from quant_team_utils.errors import QuantError
+
+PACKAGES = ("numpy", "polars", "exchange_calendars")  # whose versions can change a number
+NO_COMMIT = "There is no commit that holds this code: the result cannot be reproduced."
+DIRTY = "The code had uncommitted changes, so this result cannot be reproduced."
+# What may differ from the commit without changing a result.
+_IGNORED = (":(exclude)results", ":(exclude)notebooks")
+
+
+class AnalystError(QuantError):
+    """Nobody is named who ran a backtest."""
+
+
+def analyst(root: Path, given: str | None = None) -> str:
+    """Return the handle of who runs: the given one, else the member set for this clone.
+
+    Raises:
+        AnalystError: there is neither.
+    """
+    handle = given or roster.me(root)
+    if not handle:
+        raise AnalystError(
+            "No team member is set for this clone: run `quant setup --as HANDLE`, then this again."
+        )
+    return handle
+
+
+def has_commit(root: Path) -> bool:
+    """Tell whether the project is a git repository with a commit."""
+    return git.is_repository(root) and git.has_commits(root)
+
+
+def check_origin(root: Path) -> None:
+    """Refuse to run modules of another folder, if a result would name this project's commit.
+
+    Raises:
+        OriginError: the modules that are imported are not this project's.
+    """
+    if origin.foreign_modules(root) and has_commit(root):
+        origin.check(root)
+
+
+def code(root: Path) -> Code:
+    """Return the commit, whether anything but results and notebooks differs from it, and digests.
+
+    Raises:
+        OriginError: the modules that are imported are not this project's.
+    """
+    sources = origin.sources_digest(root)
+    if not has_commit(root):
+        return Code(sources=sources)
+    origin.check(root)
+    changed = git.run(
+        root,
+        "status",
+        "--porcelain",
+        "--untracked-files=normal",
+        "--",
+        ".",
+        *_IGNORED,
+    )
+    return Code(
+        commit=git.run(root, "rev-parse", "HEAD"),
+        dirty=bool(changed),
+        tree=Tree(src=_tree(root, "src"), config=_tree(root, "config")),
+        sources=sources,
+    )
+
+
+def warnings(ran: Code) -> list[str]:
+    """Return why a result of this code cannot be reproduced, or an empty list."""
+    if ran.commit is None:
+        return [NO_COMMIT]
+    return [DIRTY] if ran.dirty else []
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python and of the packages that can change a number."""
+    import importlib.metadata
+
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def source() -> str | None:
+    """Return where bars come from by the settings of this moment, or None if they do not say."""
+    from quant_team_data import clients
+
+    try:
+        return clients.source()
+    except QuantError:
+        return None
+
+
+def _tree(root: Path, folder: str) -> str | None:
+    try:
+        return git.run(root, "rev-parse", "--verify", "--quiet", f"HEAD:{folder}")
+    except git.GitError:
+        return None

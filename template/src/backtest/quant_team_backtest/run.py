@@ -1,0 +1,188 @@
+"""One finished backtest, as a terminal and a notebook show it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from quant_team_backtest.result import Config, Conventions, Result
+from quant_team_backtest.simulation import Simulation
+from quant_team_utils.console import SYNTHETIC, table
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Row(NamedTuple):
+    """A line of the table: what, how much, and what to add to it."""
+
+    label: str
+    value: str
+    remark: str
+
+
+# Label, name in `metrics`, and format.
+SHOWN = (
+    ("total return", "total_return", "{:.2%}"),
+    ("Sharpe ratio", "sharpe_ratio", "{:.2f}"),
+    ("max drawdown", "max_drawdown", "{:.2%}"),
+    ("win rate", "win_rate", "{:.1%}"),
+    ("profit factor", "profit_factor", "{:.2f}"),
+    ("trades", "num_trades", "{}"),
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """One finished backtest; in a notebook it shows itself as a table.
+
+    Attributes:
+        result: the record, as it was logged or would be.
+        simulation: equity, fills and trades.
+        path: the result file, or None if it was not logged.
+    """
+
+    result: Result
+    simulation: Simulation
+    path: Path | None = None
+
+    @property
+    def strategy(self) -> str:
+        """Name of the strategy."""
+        return self.result.strategy
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters of the strategy, by name."""
+        return self.result.parameters
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What was run: range, symbols, capital, costs; see `result.Config`."""
+        return self.result.backtest_config
+
+    @property
+    def source(self) -> str | None:
+        """Where the bars came from: "sandbox", "tickdb" or "import:NAME"."""
+        return self.result.source
+
+    @property
+    def locked(self) -> bool:
+        """All bars are those of data.lock."""
+        return bool(self.result.locked)
+
+    @property
+    def metrics(self) -> dict[str, float | int | None]:
+        """The numbers of `quant_team_backtest.metrics`, None where one has no meaning."""
+        return self.result.results
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why a metric is None."""
+        return self.result.reasons
+
+    @property
+    def assumptions(self) -> dict[str, Any]:
+        """What the numbers rest on: fills, costs, calendars, currency; see `result.Conventions`."""
+        return self.result.assumptions or {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What to know before the numbers are believed, one sentence each."""
+        return self.result.warnings
+
+    @property
+    def experiment_id(self) -> str | None:
+        """What the result is called, or None if it was not logged."""
+        return self.result.experiment_id
+
+    @property
+    def equity(self) -> pl.DataFrame:
+        """Equity at each bar's close.
+
+        A frame of `time` (Datetime ms UTC) and `equity` (Float64, in the account's currency).
+        """
+        import polars as pl
+
+        moments = pl.Series("time", self.simulation.time)
+        equity = pl.Series("equity", self.simulation.equity)
+        return pl.DataFrame([moments.cast(pl.Datetime("ms", "UTC")), equity])
+
+    def title(self) -> str:
+        """Return strategy, symbols, interval and range in one line."""
+        config = msgspec.convert(self.config, Config)
+        symbols = ", ".join(config.symbols)
+        what = f"{self.strategy} on {symbols}, {config.interval} bars"
+        return f"{what}, {config.start_date} to {config.end_date}"
+
+    def rows(self) -> list[Row]:
+        """Return the table."""
+        rows = []
+        for label, name, form in SHOWN:
+            value = self.metrics[name]
+            shown = "-" if value is None else form.format(value)
+            remark = self.reasons.get(name, "")
+            if name == "sharpe_ratio" and not remark:
+                remark = self._trust()
+            rows.append(Row(label, shown, remark))
+        return rows
+
+    def notes(self) -> list[str]:
+        """Return what stands below the table: assumptions in a line, then the warnings."""
+        config = msgspec.convert(self.config, Config)
+        known = msgspec.convert(self.assumptions, Conventions)
+        where = "in" if self.locked else "not in"
+        facts = [
+            f"{config.initial_capital:,.0f} {known.currency}",
+            f"fills at the {known.fill.replace('_', ' ')}",
+            f"per side {config.commission:.3%} commission and {config.slippage:.3%} slippage",
+            f"prices {known.adjustment}, {where} data.lock",
+            f"{known.periods_per_year} days a year",
+        ]
+        others = [text for text in self.warnings if text != SYNTHETIC]
+        return ["; ".join(facts), *(f"warning: {text}" for text in others)]
+
+    def _trust(self) -> str:
+        """Return how far to trust the Sharpe ratio."""
+        trust = f"{self.metrics['sharpe_n']} daily returns"
+        probability = self.metrics["probabilistic_sharpe"]
+        if probability is None:
+            return trust
+        return f"{trust}; above zero with a probability of {probability:.0%}"
+
+    def _stamp(self) -> list[str]:
+        return [SYNTHETIC] if SYNTHETIC in self.warnings else []
+
+    def __repr__(self) -> str:
+        """Return title, table and notes as text."""
+        rows = self.rows()
+        width = max(len(row.value) for row in rows)
+        cells = []
+        for row in rows:
+            cells.append([f"  {row.label}", row.value.rjust(width), f" {row.remark}"])
+        lines = [self.title(), *self._stamp(), "", table((), cells), "", *self.notes()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        below = self.notes()
+        below.append(f"logged: {self.path}" if self.path else "not logged")
+        stamp = "".join(f"<p><strong>{text}</strong></p>" for text in self._stamp())
+        rows = "".join(_html_row(row) for row in self.rows())
+        notes = "<br>".join(_escaped(below))
+        title = html.escape(self.title())
+        return f"<p>{title}</p>{stamp}<table>{rows}</table><p>{notes}</p>"
+
+
+def _html_row(row: Row) -> str:
+    label, value, remark = _escaped(row)
+    number = f"<td style='text-align:right'>{value}</td>"
+    return f"<tr><th>{label}</th>{number}<td>{remark}</td></tr>"
+
+
+def _escaped(texts: Iterable[str]) -> list[str]:
+    return [html.escape(text) for text in texts]
