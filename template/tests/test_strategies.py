@@ -65,8 +65,8 @@ def test_weights_do_not_look_ahead(name: str) -> None:
 
 
 def test_an_unknown_strategy_gets_the_nearest() -> None:
-    """A misspelled name is answered with the nearest one and the list."""
-    with pytest.raises(StrategyError, match=r"did you mean momentum\? Known: .*momentum"):
+    """A misspelled name is answered with the nearest one."""
+    with pytest.raises(StrategyError, match=r"did you mean momentum\?"):
         load("momentun")
 
 
@@ -108,7 +108,7 @@ def test_parameters_take_the_type_of_their_default(given: dict[str, Any], expect
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"lookbak": 20}, "has no parameter 'lookbak': it knows lookback, skip"),
+        ({"lookbak": 20}, "has no parameter 'lookbak': did you mean lookback"),
         ({"lookback": "long"}, "lookback takes int"),
         ({"lookback": 20.5}, "lookback takes int"),
         ({"lookback": True}, "lookback takes int"),
@@ -118,6 +118,6 @@ def test_parameters_take_the_type_of_their_default(given: dict[str, Any], expect
     ],
 )
 def test_parameters_that_do_not_fit_are_refused(given: dict[str, Any], sentence: str) -> None:
-    """An unknown name lists the known ones; a value of the wrong type names what is wanted."""
+    """An unknown name gets the nearest one; a value of the wrong type names what is wanted."""
     with pytest.raises(StrategyError, match=sentence):
         load("momentum").parameters(given)

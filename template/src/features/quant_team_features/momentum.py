@@ -10,16 +10,15 @@ from quant_team_features import FeatureError
 def momentum(lookback: int, skip: int = 0) -> pl.Expr:
     """Return the look-back return as an expression over bars in time order.
 
-    The value on a bar is known at that bar's close; the first `lookback + skip` bars have none
+    The value of a bar is known at that bar's close; the first `lookback + skip` bars have none
     (null).
 
     Args:
         lookback: bars over which the return is measured, at least 1.
-        skip: the latest bars that are left out, since short-term moves tend to revert; 0 leaves
-            out none.
+        skip: the latest bars to leave out, since short-term moves tend to revert; default: none.
 
     Returns:
-        An expression: a fraction, 0.1 for a rise of 10 percent.
+        An expression over the column `close`: a fraction, 0.1 for a rise of 10 percent.
 
     Raises:
         FeatureError: a count is out of range.
@@ -29,4 +28,5 @@ def momentum(lookback: int, skip: int = 0) -> pl.Expr:
             f"Momentum over lookback={lookback} and skip={skip} bars has no meaning: "
             "give lookback 1 or more, skip 0 or more."
         )
-    return pl.col("close").shift(skip) / pl.col("close").shift(skip + lookback) - 1
+    close = pl.col("close")
+    return close.shift(skip) / close.shift(skip + lookback) - 1

@@ -1,76 +1,111 @@
 """Strategies: one file each, found by its name.
 
-A strategy is a module of this package. `momentum.py` is the one to copy; it holds
-
-- `SYMBOLS` and `INTERVAL`: what it trades unless told otherwise;
-- `DEFAULTS`: its parameters and their values, whose types are the parameters' types;
-- `target_weights(bars, parameters)`: for each symbol one weight per bar, as a fraction of the
-  account's equity (0.5 is half of it long, -0.5 half of it short, null is "as before"). A weight
-  may use everything up to and including its bar's close; the engine fills it later, never on that
-  bar;
-- `FAMILY` (optional): the folder of its results, the module's name unless given.
-
-A name that begins with an underscore is a helper and not a strategy.
+A strategy is a module of this package with the shape of `StrategyModule`; `momentum.py` is the one
+to copy. A name that begins with an underscore is a helper and not a strategy.
 """
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import importlib
-import math
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from quant_team_utils.errors import QuantError
+from quant_team_utils import typed
+from quant_team_utils.errors import QuantError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
+
+__all__ = ["Parameter", "Strategy", "StrategyError", "StrategyModule", "load", "names"]
 
 Parameter = int | float | str | bool
 
 
 class StrategyError(QuantError):
-    """A strategy is not there, is not complete, or does not know a parameter."""
+    """A strategy does not exist, is not complete, or does not know a parameter."""
+
+
+class StrategyModule(Protocol):
+    """What a strategy's module holds; `FAMILY`, which is optional, is not in this list.
+
+    Attributes:
+        SYMBOLS: what it trades by default.
+        INTERVAL: length of its bars by default, such as "1d".
+        DEFAULTS: its parameters and their values, whose types are the parameters' types.
+        FAMILY: the folder of its results; default: the module's name.
+    """
+
+    SYMBOLS: tuple[str, ...]
+    INTERVAL: str
+    DEFAULTS: dict[str, Parameter]
+
+    def target_weights(
+        self,
+        bars: dict[str, pl.DataFrame],
+        parameters: dict[str, Any],
+    ) -> Mapping[str, pl.Series]:
+        """Return for each symbol one weight per bar.
+
+        Args:
+            bars: for each symbol a frame of `time` (Datetime ms UTC, the bar's open), `open`,
+                `high`, `low`, `close`, `volume` (Float64), in time order.
+            parameters: all parameters, by name.
+
+        Returns:
+            Fractions of the account's equity: 0.5 is half of it long, -0.5 half of it short, null
+            is "as before". A weight may use everything up to and including its bar's close; the
+            engine fills it later, never on that bar.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class Strategy:
-    """A loaded strategy module."""
+    """A loaded strategy.
+
+    Attributes:
+        name: of the module.
+        family: the folder of its results.
+        symbols: what it trades by default.
+        interval: length of its bars by default.
+        defaults: its parameters and their values.
+        target_weights: see `StrategyModule`.
+    """
 
     name: str
     family: str
     symbols: tuple[str, ...]
     interval: str
     defaults: Mapping[str, Parameter]
-    target_weights: Callable[[dict[str, pl.DataFrame], dict[str, Any]], dict[str, pl.Series]]
+    target_weights: Callable[[dict[str, pl.DataFrame], dict[str, Any]], Mapping[str, pl.Series]]
 
     def parameters(self, given: Mapping[str, Any] | None = None) -> dict[str, Parameter]:
         """Return all parameters: the defaults, with the given values in their place.
 
-        Text is converted to the type of the default, so that `name=value` from a command line
-        works.
+        Text becomes the type of the default, so that `name=value` from a command line works.
 
         Raises:
-            StrategyError: a name is unknown, or a value does not fit the type of the default.
+            StrategyError: a name is unknown, or a value is not of the type of the default.
         """
         merged = dict(self.defaults)
         for name, value in (given or {}).items():
             if name not in merged:
+                hint = did_you_mean(name, merged)
                 raise StrategyError(
-                    f"The strategy {self.name} has no parameter {name!r}: it knows {', '.join(merged) or 'none'}."
+                    f"The strategy {self.name} has no parameter {name!r}: {hint}",
                 )
-            merged[name] = _convert(name, value, merged[name])
+            merged[name] = _converted(name, value, merged[name])
         return merged
 
 
 def names() -> list[str]:
-    """Return the names of all strategies, without importing them."""
-    return sorted(
-        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
-    )
+    """Return the names of all strategies, sorted, without importing them."""
+    modules = [module.name for module in pkgutil.iter_modules(__path__)]
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 def load(name: str) -> Strategy:
@@ -82,42 +117,35 @@ def load(name: str) -> Strategy:
     """
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise StrategyError(f"There is no strategy {name!r}: {hint}Known: {', '.join(known)}.")
+        raise StrategyError(f"There is no strategy {name!r}: {did_you_mean(name, known)}")
     module = importlib.import_module(f"{__name__}.{name}")
-    missing = [
-        part
-        for part in ("SYMBOLS", "INTERVAL", "DEFAULTS", "target_weights")
-        if not hasattr(module, part)
-    ]
+    missing = [part for part in _PARTS if not hasattr(module, part)]
     if missing:
         raise StrategyError(
-            f"The strategy {name} lacks {', '.join(missing)}: see momentum.py for what a strategy has."
+            f"The strategy {name} lacks {', '.join(missing)}: see momentum.py for an example."
         )
+    shape = cast("StrategyModule", module)
     return Strategy(
         name=name,
         family=getattr(module, "FAMILY", name),
-        symbols=tuple(module.SYMBOLS),
-        interval=module.INTERVAL,
-        defaults=module.DEFAULTS,
-        target_weights=module.target_weights,
+        symbols=tuple(shape.SYMBOLS),
+        interval=shape.INTERVAL,
+        defaults=shape.DEFAULTS,
+        target_weights=shape.target_weights,
     )
 
 
-def _convert(name: str, value: Any, default: Parameter) -> Parameter:
-    """Return a value as the type of the default; a whole number passes for a fraction, nothing else is guessed."""
-    kind, given = type(default), value
-    if isinstance(value, str) and kind is bool:
-        given = {"true": True, "false": False}.get(value.lower())
-    elif isinstance(value, str) and kind in (int, float):
-        with contextlib.suppress(ValueError):
-            given = kind(value)
-    if kind is float and type(given) is int:
-        given = float(given)
-    if type(given) is not kind or (isinstance(given, float) and not math.isfinite(given)):
+# Details
+
+_PARTS = ("SYMBOLS", "INTERVAL", "DEFAULTS", "target_weights")
+
+
+def _converted(name: str, value: object, default: Parameter) -> Parameter:
+    kind = type(default)
+    try:
+        converted: Parameter = typed.convert(value, kind, text=True)
+    except typed.NotTypedError:
         raise StrategyError(
-            f"The parameter {name} takes {kind.__name__}, like {default!r}, and {value!r} is none."
-        )
-    converted: Parameter = given
+            f"The parameter {name} takes {kind.__name__}, like {default!r}, not {value!r}."
+        ) from None
     return converted

@@ -12,11 +12,12 @@ from typing import Any
 import polars as pl
 
 from quant_team_features.momentum import momentum
+from quant_team_strategies import Parameter
 
 FAMILY = "momentum"
 SYMBOLS = ("AAPL.US", "MSFT.US", "GOOGL.US")
 INTERVAL = "1d"
-DEFAULTS: dict[str, int | float | str | bool] = {
+DEFAULTS: dict[str, Parameter] = {
     "lookback": 126,  # bars, about half a year of trading days
     "skip": 5,  # bars, the last week
     "threshold": 0.0,  # the return above which a symbol is held
@@ -25,19 +26,22 @@ DEFAULTS: dict[str, int | float | str | bool] = {
 
 
 def target_weights(
-    bars: dict[str, pl.DataFrame], parameters: dict[str, Any]
+    bars: dict[str, pl.DataFrame],
+    parameters: dict[str, Any],
 ) -> dict[str, pl.Series]:
     """Return a weight per bar for each symbol; a bar without a look-back behind it has weight 0."""
     share = 1 / len(bars)
-    signal = momentum(parameters["lookback"], parameters["skip"])
+    threshold = parameters["threshold"]
     fallen = -share if parameters["short"] else 0.0
+    signal = momentum(parameters["lookback"], parameters["skip"])
     weight = (
-        pl.when(signal > parameters["threshold"])
+        pl.when(signal > threshold)
         .then(share)
-        .when(signal < -parameters["threshold"])
+        .when(signal < -threshold)
         .then(fallen)
         .otherwise(0.0)
     )
-    return {
-        symbol: frame.select(weight.alias("weight"))["weight"] for symbol, frame in bars.items()
-    }
+    weights = {}
+    for symbol, frame in bars.items():
+        weights[symbol] = frame.select(weight.alias("weight"))["weight"]
+    return weights
