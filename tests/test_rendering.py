@@ -83,9 +83,9 @@ def test_pytest_copie_copies_it(copie: Copie) -> None:
     assert (result.project_dir / "README.md").is_file()
 
 
-def test_a_copy_has_at_most_110_files(default_team: Path) -> None:
+def test_a_copy_has_at_most_170_files(default_team: Path) -> None:
     """Copier spends a process on each file, and a team reads them all."""
-    assert len(files_of(default_team)) <= 110
+    assert len(files_of(default_team)) <= 170
 
 
 # Rendered files that hold what people typed, braces included.
@@ -93,7 +93,9 @@ TYPED = (".copier-answers.yml", "infrastructure/permissions.yaml")
 
 
 def assert_valid(folder: Path) -> None:
-    """Every file is as the template has it, or rendered without leftovers, and parses as what its name says."""
+    """Every file is as the template has it, or rendered without leftovers, and parses as what its
+    name says.
+    """
     for name in sorted(files_of(folder)):
         text = (folder / name).read_text(encoding="utf-8")
         assert "\r" not in text, name
@@ -122,7 +124,9 @@ def test_every_file_is_valid(copy: Copy, forge: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 10, 100])
 def test_hostile_rosters_render_safely(copy: Copy, size: int) -> None:
-    """Names with quotes, braces, hashes and emoji, and handles that YAML takes for other things, come out as typed."""
+    """Names with quotes, braces, hashes and emoji, and handles that YAML takes for other things,
+    come out as typed.
+    """
     team = hostile_team(size)
     folder = copy(team=team, systems=["broker"])
     assert_valid(folder)
@@ -177,7 +181,9 @@ def test_no_path_depends_on_the_team(copy: Copy) -> None:
 
 
 def test_file_names_are_legal_on_windows(default_team: Path) -> None:
-    """No reserved name, no forbidden character, no two names that differ only in case, no path over 120 characters."""
+    """No reserved name, no forbidden character, no two names that differ only in case, no path
+    over 120 characters.
+    """
     names = files_of(default_team)
     reserved = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
     for name in names:
@@ -198,7 +204,7 @@ IGNORED = [
     "src/bars.csv",
     "notebooks/alice/model.pkl",
     "notebooks/alice/.ipynb_checkpoints/x.ipynb",
-    "src/utils/quant_team_utils/__pycache__/cli.cpython-311.pyc",
+    "src/cli/quant_team_cli/__pycache__/main.cpython-311.pyc",
     ".venv/pyvenv.cfg",
     ".DS_Store",
 ]
@@ -236,7 +242,9 @@ def test_what_git_ignores(copy: Copy) -> None:
 
 
 def test_the_file_checks_accept_a_fresh_copy(copy: Copy) -> None:
-    """The first commit of a team passes its own hook: nothing in a copy looks like a secret or a leftover."""
+    """The first commit of a team passes its own hook: nothing in a copy looks like a secret or a
+    leftover.
+    """
     folder = copy()
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")

@@ -1,0 +1,129 @@
+"""Both products stay readable: what must be read to believe a number, and the size of each part."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.code import Weight, weigh
+from tests.conftest import ROOT, run
+
+# Lines: an afternoon. 3,800 lines were planned at up to 8.5 tokens a line; unpacked, at one thought
+# a line, the same 32,000 tokens take more lines.
+BELIEF = 4200
+FILE = 250  # lines
+FUNCTION = 40  # lines
+DENSITY = 8.5  # tokens a line
+SMALL = 20  # lines: in a smaller file one signature decides the density
+
+# What must be read to believe a number: what computes it or decides what it is computed from.
+ROOMS = ("utils", "data", "backtest")
+BASES = ("quant_team_features/__init__.py", "quant_team_strategies/__init__.py")
+# These show it, talk to a person or to the vendor, invent prices, or take in another vendor's.
+NOT_BELIEVED = {
+    "quant_team_utils": ("console", "options"),
+    "quant_team_data": (
+        "__init__",
+        "commands",
+        "data_client",
+        "errors",
+        "importing",
+        "keys",
+        "limits",
+        "listings",
+        "sandbox",
+        "sandbox_requests",
+        "sandbox_server",
+        "synthetic",
+        "tickdb",
+    ),
+    "quant_team_backtest": ("__init__", "commands", "results", "run"),
+}
+PRODUCT = ("template/src", "template/infrastructure", "template/hooks", "template/load_env.py")
+OWN = ("hooks", "benchmarks", "release.py")
+
+
+def modules(*places: str) -> Iterator[str]:
+    """Yield the Python files of some places, as paths below the root."""
+    for place in places:
+        path = ROOT / place
+        found = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        for module in found:
+            if "__pycache__" not in module.parts and module.read_bytes().strip():
+                yield module.relative_to(ROOT).as_posix()
+
+
+def weight_of(module: str) -> Weight:
+    return weigh((ROOT / module).read_text(encoding="utf-8"))
+
+
+def faults(weight: Weight) -> list[str]:
+    """Return what is too large, a phrase each."""
+    found = []
+    if weight.lines > FILE:
+        found.append(f"{weight.lines} lines of code, not {FILE}")
+    if weight.longest > FUNCTION:
+        found.append(f"{weight.function} has {weight.longest} lines, not {FUNCTION}")
+    if weight.lines >= SMALL and weight.density > DENSITY:
+        found.append(f"{weight.density:.2f} tokens a line, not {DENSITY}")
+    return found
+
+
+def is_believed(module: str) -> bool:
+    path = Path(module)
+    if path.match("*/src/*/*/*.py") and path.parts[2] in ROOMS:
+        return path.stem not in NOT_BELIEVED[path.parent.name]
+    return module.endswith(BASES)
+
+
+def test_the_weight_leaves_out_comments_and_docstrings() -> None:
+    """The scales show what they say."""
+    source = '"""Doc.\n\nMore.\n"""\n\n# why\nx = 1  # what\ny = (\n    2\n)\n\n'
+    source += 'def f():\n    """Doc."""\n    return x\n'
+    assert weigh(source) == Weight(lines=6, tokens=15, longest=2, function="f")
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("x = 1\n" * 251, "251 lines of code"),
+        ("def f():\n" + "    x = 1\n" * 40, "f has 41 lines"),
+        ("x = [1, 2, 3, 4]\n" * 20, "11.00 tokens a line"),
+    ],
+)
+def test_a_planted_fault_is_seen(source: str, fault: str) -> None:
+    """Each limit bites."""
+    (found,) = faults(weigh(source))
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize("module", list(modules(*PRODUCT, *OWN)))
+def test_a_file_is_readable(module: str) -> None:
+    """Short files, short functions, one thought a line."""
+    assert faults(weight_of(module)) == []
+
+
+def test_a_number_can_be_believed_in_an_afternoon() -> None:
+    """What computes a number can be read at one go."""
+    read = [module for module in modules("template/src") if is_believed(module)]
+    assert {Path(module).stem for module in read} >= {"engine", "metrics", "cache", "messages"}
+    assert sum(weight_of(module).lines for module in read) <= BELIEF
+
+
+def test_complexity_is_limited(tmp_path: Path) -> None:
+    """Ruff's C901 is on for both products, at 10."""
+    branches = "".join(f"    if x == {number}:\n        return {number}\n" for number in range(10))
+    planted = tmp_path / "planted.py"
+    planted.write_text(f"def f(x):\n{branches}    return x\n", encoding="utf-8")
+    for configuration in (ROOT / "pyproject.toml", ROOT / "template" / "pyproject.toml"):
+        command = ["ruff", "check", "--config", configuration, "--no-cache", "--select", "C901"]
+        done = run(sys.executable, "-m", *command, planted, cwd=tmp_path, check=False)
+        assert "C901 `f` is too complex (11 > 10)" in done.stdout
+        enabled = run(
+            sys.executable, "-m", "ruff", "check", "--config", configuration, "--show-settings", planted,
+            cwd=tmp_path,
+        ).stdout  # fmt: skip
+        assert "complex-structure (C901)" in enabled
