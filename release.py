@@ -41,7 +41,10 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def open_history(bundle: Path, folder: Path) -> Path:
-    """Unpack the bundle into a new repository with all its tags; without a bundle the repository is empty."""
+    """Unpack the bundle into a new repository with all its tags; no bundle, an empty repository.
+
+    A bundle takes no commit, so it is unpacked wherever a release is added or updated from.
+    """
     git(folder.parent, "init", "--quiet", "--initial-branch=main", str(folder))
     if bundle.is_file():
         git(folder, "fetch", "--quiet", "--tags", str(bundle), "main:refs/heads/unpacked")
@@ -93,12 +96,12 @@ def check(root: Path, version: str) -> None:
             raise InvalidVersion(version)
     except InvalidVersion:
         raise ReleaseError(
-            f"{version} is no version in the form of PEP 440, such as 1.2.0."
+            f"{version} is not a version as PEP 440 writes it; use 1.2.0."
         ) from None
     if git(root, "status", "--porcelain"):
         raise ReleaseError("The work tree is not clean: commit first.")
     if git(root, "tag", "--list", version):
-        raise ReleaseError(f"The tag {version} is there already.")
+        raise ReleaseError(f"The tag {version} already exists.")
     entry = changelog_entry((root / "CHANGELOG.md").read_text(encoding="utf-8"), version)
     if not entry:
         raise ReleaseError(
@@ -106,7 +109,7 @@ def check(root: Path, version: str) -> None:
         )
     if "To do:" not in entry:
         raise ReleaseError(
-            f"The entry {version} of CHANGELOG.md has no line `To do: ...`: say what a team must do."
+            f"The entry {version} of CHANGELOG.md has no `To do:` line: say what a team must do."
         )
 
 

@@ -1,4 +1,6 @@
-"""A snapshot of the working tree as a clean template repository, copies of it, and an environment to run them in."""
+"""A snapshot of the working tree as a clean template repository, copies of it, and an environment
+to run them in.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,20 @@ import pytest
 from release import BUNDLE, add_release, open_history
 
 ROOT = Path(__file__).resolve().parent.parent
-# Where a team gets the template from; README.md names the same address.
-SOURCE = "https://github.com/quant-team-template/quant-team-template.git"
 BIN = "Scripts" if os.name == "nt" else "bin"
 
 Copy = Callable[..., Path]
 
 
 def plain_settings() -> None:
-    """Hide the settings of the person or machine that runs the tests: git's, Copier's, the project's own."""
+    """Hide the settings of the person or machine that runs the tests: git's, Copier's, the
+    project's own.
+    """
     folder = Path(tempfile.mkdtemp(prefix="settings-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / "gitconfig").write_text(
-        "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n[init]\n\tdefaultBranch = main\n",
+        "[user]\n\tname = Tester\n\temail = tester@users.noreply.invalid\n"
+        "[init]\n\tdefaultBranch = main\n",
         encoding="utf-8",
     )
     (folder / "copier.yml").write_text("{}\n", encoding="utf-8")
@@ -77,7 +80,9 @@ def git(cwd: Path, *arguments: str, check: bool = True) -> str:
 
 
 def snapshot(target: Path) -> Path:
-    """Copy the working tree, uncommitted changes included, into a new git repository with one commit."""
+    """Copy the working tree, uncommitted changes included, into a new git repository with one
+    commit.
+    """
     listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     for name in filter(None, listed):
         if (ROOT / name).is_file():
@@ -96,7 +101,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy_template(template: Path, target: Path, data: Mapping[str, Any] | None = None) -> Path:
-    """Copy the template as a stranger would: no trust, messages on, default answers but for `data`."""
+    """Copy the template as a stranger would: no trust, messages on, default answers but for
+    `data`.
+    """
     import copier
 
     copier.run_copy(
@@ -107,7 +114,9 @@ def copy_template(template: Path, target: Path, data: Mapping[str, Any] | None =
 
 @pytest.fixture
 def copy(template: Path, tmp_path: Path) -> Copy:
-    """Return a function that copies the template into a new folder: `copy(name="team", **answers)`."""
+    """Return a function that copies the template into a new folder: `copy(name="team",
+    **answers)`.
+    """
 
     def copy(name: str = "team", **answers: object) -> Path:
         return copy_template(template, tmp_path / name, answers)
@@ -200,7 +209,9 @@ def team_environment(
 def started(
     template: Path, team_environment: TeamEnvironment, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Return a copy on which `quant setup --defaults` has run; tests take a copy of it through `repository`."""
+    """Return a copy on which `quant setup --defaults` has run; tests take a copy of it through
+    `repository`.
+    """
     folder = copy_template(template, tmp_path_factory.mktemp("started") / "team")
     team_environment.run(folder, "quant", "setup", "--defaults")
     return folder
@@ -216,7 +227,9 @@ def repository(started: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def clone(repository: Path, tmp_path: Path) -> Path:
-    """Return a fresh clone of a team repository whose origin has `main` and `develop`; nothing is set up in it."""
+    """Return a fresh clone of a team repository whose origin has `main` and `develop`; nothing is
+    set up in it.
+    """
     origin = tmp_path / "origin.git"
     git(tmp_path, "clone", "--quiet", "--bare", str(repository), str(origin))
     git(origin, "symbolic-ref", "HEAD", "refs/heads/main")
@@ -226,7 +239,9 @@ def clone(repository: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def history(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return every release, the working tree as the next, and one more in which every file has changed."""
+    """Return every release, the working tree as the next, and one more in which every file has
+    changed.
+    """
     folder = open_history(BUNDLE, tmp_path_factory.mktemp("releases") / "history")
     add_release(folder, template, "9999.0.0")
     changed = tmp_path_factory.mktemp("changed") / "template"
