@@ -72,7 +72,9 @@ class Bench:
         return repository
 
     def directly(self, name: str, *hooks: Path, command: str = "") -> Path:
-        """Return a repository whose hooks are these files, or whose commit-msg hook is this command."""
+        """Return a repository whose hooks are these files, or whose commit-msg hook is this
+        command.
+        """
         repository = self.repository(name)
         folder = repository / ".git" / "hooks"
         git(repository, "config", "core.hooksPath", folder.as_posix())
@@ -85,7 +87,9 @@ class Bench:
         return repository
 
     def through(self, runner: str, name: str, entry: str = "") -> Path:
-        """Return a repository in which a runner calls a command, nothing at all (`true`), or our hook."""
+        """Return a repository in which a runner calls a command, nothing at all (`true`), or our
+        hook.
+        """
         repository = self.repository(name)
         ours = f"  - repo: {self.template}\n    rev: {git(self.template, 'rev-parse', 'HEAD')}\n"
         hook = (

@@ -49,59 +49,44 @@ def whole_and_five(folder: Path) -> tuple[Path, Path]:
     return whole, five_files(whole, folder / "five")
 
 
+def copies_kept(folder: Path) -> bool:
+    """Measure `copier copy`, print the table, and tell whether the limit is kept."""
+    whole, five = whole_and_five(folder)
+    copier: list[str | Path] = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
+    copies = interleave(
+        {
+            "five files": lambda i: run(*copier, five, folder / f"a{i}", cwd=folder),
+            "whole template": lambda i: run(*copier, whole, folder / f"b{i}", cwd=folder),
+        },
+        ROUNDS,
+    )
+    return report("copier copy", copies, "five files", {"whole template": 2.8})
+
+
+def helps_kept(team: Path, environment: Path) -> bool:
+    """Measure `quant --help`, print the table, and tell whether the limit is kept."""
+    uv = [sys.executable, "-m", "uv"]
+    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(*uv, "venv", "--quiet", "--python", sys.executable, environment, cwd=team)
+    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
+    run(*install, "-r", "requirements.txt", cwd=team)
+    quant = python.parent / "quant"
+    helps = interleave(
+        {
+            "import click": lambda _: run(python, "-c", "import click", cwd=team),
+            "quant --help": lambda _: run(quant, "--help", cwd=team),
+        },
+        max(ROUNDS, 21),
+    )
+    return report("quant --help", helps, "import click", {"quant --help": 1.5})
+
+
 def main() -> int:
     """Measure, print both tables, and return 1 if a limit is exceeded."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole, five = whole_and_five(folder)
-        copier: list[str | Path] = [sys.executable, "-m", "copier", "copy", "--quiet", "--defaults"]
-        copies = interleave(
-            {
-                "five files": lambda i: run(*copier, five, folder / f"a{i}", cwd=folder),
-                "whole template": lambda i: run(*copier, whole, folder / f"b{i}", cwd=folder),
-            },
-            ROUNDS,
-        )
-        kept = report("copier copy", copies, "five files", {"whole template": 2.8})
-
-        team = folder / "b0"
-        python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-        run(
-            sys.executable,
-            "-m",
-            "uv",
-            "venv",
-            "--quiet",
-            "--python",
-            sys.executable,
-            folder / "venv",
-            cwd=team,
-        )
-        install: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "install",
-            "--quiet",
-            "--compile-bytecode",
-            "--python",
-            python,
-        ]
-        run(*install, "-r", "requirements.txt", cwd=team)
-        quant = python.parent / "quant"
-        helps = interleave(
-            {
-                "import click": lambda _: run(python, "-c", "import click", cwd=team),
-                "quant --help": lambda _: run(quant, "--help", cwd=team),
-            },
-            max(ROUNDS, 21),
-        )
-        return (
-            0
-            if report("quant --help", helps, "import click", {"quant --help": 1.5}) and kept
-            else 1
-        )
+        kept = copies_kept(folder)
+        return 0 if helps_kept(folder / "b0", folder / "venv") and kept else 1
 
 
 if __name__ == "__main__":

@@ -42,7 +42,9 @@ PARTS = ("network", "plan", "decode", "cache")
 def table(
     title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]
 ) -> bool:
-    """Print seconds and their ratio to a base row; return whether every ratio is at least or at most its limit."""
+    """Print seconds and their ratio to a base row; return whether every ratio is at least or at
+    most its limit.
+    """
     print(f"\n{title}\n\n| variant | s | x {base} | limit |\n|---|---|---|---|")
     kept = True
     for name, seconds in rows.items():
@@ -88,7 +90,9 @@ def pages() -> list[dict[str, int | str]]:
 
 
 def article(port: int) -> None:
-    """Ask as the article does: one `requests.get` after the other, each with a connection of its own."""
+    """Ask as the article does: one `requests.get` after the other, each with a connection of its
+    own.
+    """
     import requests
 
     for symbol in SYMBOLS:
@@ -250,7 +254,10 @@ def cache() -> bool:
         raise AssertionError("a warm cache makes no request")
 
     def ours() -> None:
-        assert sum(len(cache.read_through(one, start, stop, refuse).bars) for one in series) == 1_000_000
+        assert (
+            sum(len(cache.read_through(one, start, stop, refuse).bars) for one in series)
+            == 1_000_000
+        )
 
     def bare() -> None:
         assert sum(len(pl.read_parquet(path)) for path in files) == 1_000_000

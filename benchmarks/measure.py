@@ -1,4 +1,6 @@
-"""Side-by-side measurement: every variant once a round, in changing order; CPU of the process and all its children."""
+"""Side-by-side measurement: every variant once a round, in changing order; CPU of the process and
+all its children.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def run(*command: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -
 
 
 def interleave(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[float]]:
-    """Return the CPU seconds of each variant, a figure a round; one round before them warms the caches."""
+    """Return the CPU seconds of each variant, a figure a round; one round before them warms the
+    caches.
+    """
     figures: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(-1, rounds):
         names = list(variants)
@@ -47,7 +51,9 @@ def interleave(variants: Mapping[str, Variant], rounds: int) -> dict[str, list[f
 def report(
     title: str, figures: Mapping[str, Sequence[float]], base: str, limits: Mapping[str, float]
 ) -> bool:
-    """Print medians and their ratio to the base variant; return whether every ratio keeps its limit."""
+    """Print medians and their ratio to the base variant; return whether every ratio keeps its
+    limit.
+    """
     print(f"\n{title} (median CPU of {len(figures[base])} interleaved rounds)\n")
     print("| variant | CPU ms | ratio | limit |\n|---|---|---|---|")
     kept = True

@@ -59,10 +59,19 @@ def commit(folder: Path) -> None:
 
 
 def update(folder: Path, version: str | VcsRef, **data: object) -> None:
-    """Update to a release, as a stranger would: no trust, messages on, recorded answers kept but for `data`."""
+    """Update to a release, as a stranger would: no trust, messages on, recorded answers kept but
+    for `data`.
+    """
     copier.run_update(
-        folder, data=data, vcs_ref=version, defaults=True, skip_answered=True, overwrite=True, unsafe=False, quiet=False
-    )  # fmt: skip
+        folder,
+        data=data,
+        vcs_ref=version,
+        defaults=True,
+        skip_answered=True,
+        overwrite=True,
+        unsafe=False,
+        quiet=False,
+    )
 
 
 def content(folder: Path, *, starters: bool = False) -> dict[str, bytes]:

@@ -58,7 +58,9 @@ def address(default_team: Path, team_environment: TeamEnvironment) -> Iterator[s
 def test_the_sandbox_keeps_to_the_contract(
     address: str, default_team: Path, tmp_path: Path
 ) -> None:
-    """Hundreds of invented requests, right and wrong: no crash, every answer documented, no data without a key."""
+    """Hundreds of invented requests, right and wrong: no crash, every answer documented, no data
+    without a key.
+    """
     contract = yaml.safe_load((default_team / "tests" / "tickdb.yaml").read_text(encoding="utf-8"))
     # With any text as a symbol, nearly all answers would be "not found".
     parameters = contract["components"]["parameters"]

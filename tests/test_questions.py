@@ -66,7 +66,9 @@ def without(key: str) -> dict[str, Any]:
 def test_a_missing_key_is_optional_or_named(
     copy: Copy, template: Path, tmp_path: Path, key: str
 ) -> None:
-    """With each key left out in turn, the copy succeeds or the sentence names that key: never an undefined variable."""
+    """With each key left out in turn, the copy succeeds or the sentence names that key: never an
+    undefined variable.
+    """
     required = {
         "name": "name must be",
         "handle": "handle None must be",
@@ -208,7 +210,9 @@ def test_the_command_line_ends_with_the_sentence(template: Path, tmp_path: Path)
 def test_the_message_after_copy_says_what_to_type_next(
     template: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The message names the next commands, and warns that teammates cannot update from a local path."""
+    """The message names the next commands, and warns that teammates cannot update from a local
+    path.
+    """
     copier.run_copy(str(template), tmp_path / "team", defaults=True, unsafe=False, quiet=False)
     message = capfd.readouterr().err
     assert "quant setup" in message

@@ -11,7 +11,10 @@ import pytest
 from release import ReleaseError, add_release, changelog_entry, open_history, release, versions
 from tests.conftest import git, snapshot
 
-CHANGELOG = "# Changelog\n\n## 1.1.0\n\n- More.\n\nTo do: nothing.\n\n## 1.0.0\n\n- All.\n\nTo do: start.\n\n## 0.9.0\n\n- X.\n"
+CHANGELOG = (
+    "# Changelog\n\n## 1.1.0\n\n- More.\n\nTo do: nothing.\n\n"
+    "## 1.0.0\n\n- All.\n\nTo do: start.\n\n## 0.9.0\n\n- X.\n"
+)
 
 
 @pytest.fixture
@@ -28,7 +31,9 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_a_release_appends_to_the_bundle_commits_and_tags(repository: Path, tmp_path: Path) -> None:
-    """Two releases: two commits with a tag each in the bundle, each holding what Copier read at that tag."""
+    """Two releases: two commits with a tag each in the bundle, each holding what Copier read at
+    that tag.
+    """
     release(repository, "1.0.0")
     (repository / "template" / "docs" / "more.md").write_text("More.\n", encoding="utf-8")
     git(repository, "add", "--all")
@@ -58,7 +63,9 @@ def test_a_release_appends_to_the_bundle_commits_and_tags(repository: Path, tmp_
     ],
 )
 def test_what_is_not_ready_is_refused(repository: Path, version: str, sentence: str) -> None:
-    """A wrong version, no entry in the changelog, or none that says what a team must do: nothing changes."""
+    """A wrong version, no entry in the changelog, or none that says what a team must do: nothing
+    changes.
+    """
     head = git(repository, "rev-parse", "HEAD")
     with pytest.raises(ReleaseError, match=re.escape(sentence)):
         release(repository, version)

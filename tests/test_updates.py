@@ -31,7 +31,6 @@ from tests.releases import (
 )
 
 # --- from every release
-# -----------------------------------------------------------------------------------------------
 
 
 def test_there_is_a_release_to_update_from() -> None:
@@ -43,7 +42,9 @@ def test_there_is_a_release_to_update_from() -> None:
 
 
 def test_the_bundle_never_holds_itself(tmp_path: Path) -> None:
-    """A release holds what Copier reads and nothing else, so the bundle cannot grow by its own size."""
+    """A release holds what Copier reads and nothing else, so the bundle cannot grow by its own
+    size.
+    """
     folder = open_history(BUNDLE, tmp_path / "history")
     assert [str(version) for version in versions(folder)] == RELEASES
     for release in RELEASES:
@@ -55,7 +56,9 @@ def test_the_bundle_never_holds_itself(tmp_path: Path) -> None:
 def test_an_untouched_project_updated_equals_a_fresh_copy(
     history: Path, tmp_path: Path, release: str, forge: str
 ) -> None:
-    """From every release to the working tree, with nothing edited, nothing differs from copying today."""
+    """From every release to the working tree, with nothing edited, nothing differs from copying
+    today.
+    """
     old = copy(history, tmp_path / "old", release, TEAM, forge=forge, systems=["postgres"])
     starters = {n: b for n, b in content(old, starters=True).items() if n not in content(old)}
     update(old, NEXT)
@@ -79,13 +82,14 @@ def test_an_update_twice_changes_nothing(history: Path, tmp_path: Path) -> None:
 
 
 # --- mine and yours
-# ---------------------------------------------------------------------------------------------------
 
 
 def test_a_line_of_the_team_survives_in_every_template_owned_file(
     history: Path, tmp_path: Path
 ) -> None:
-    """The template changes the top of every file, the team has added to the end of each: both are there."""
+    """The template changes the top of every file, the team has added to the end of each: both are
+    there.
+    """
     folder = copy(history, tmp_path / "team", NEXT, TEAM)
     owned = [name for name in content(folder) if name != ".copier-answers.yml"]
     for name in owned:
@@ -100,7 +104,9 @@ def test_a_line_of_the_team_survives_in_every_template_owned_file(
 
 
 def test_an_edit_of_the_same_line_conflicts_visibly(history: Path, tmp_path: Path) -> None:
-    """Where both changed the first line, the team's stays between markers, and git says `unmerged`."""
+    """Where both changed the first line, the team's stays between markers, and git says
+    `unmerged`.
+    """
     folder = copy(history, tmp_path / "team", NEXT, TEAM)
     owned = [name for name in content(folder) if name != ".copier-answers.yml"]
     for name in owned:
@@ -120,7 +126,9 @@ def test_an_edit_of_the_same_line_conflicts_visibly(history: Path, tmp_path: Pat
 
 
 def test_what_the_team_owns_is_never_touched(history: Path, tmp_path: Path) -> None:
-    """Whatever the template changes, starters keep every byte, edited or not, and deleted files stay deleted."""
+    """Whatever the template changes, starters keep every byte, edited or not, and deleted files
+    stay deleted.
+    """
     folder = copy(history, tmp_path / "team", NEXT, TEAM)
     starters = sorted(content(folder, starters=True).keys() - content(folder).keys())
     assert len(starters) >= len(STARTERS)
@@ -141,7 +149,6 @@ def test_what_the_team_owns_is_never_touched(history: Path, tmp_path: Path) -> N
 
 
 # --- where an update cannot run
-# ---------------------------------------------------------------------------------------
 
 
 def last_line(folder: Path, *arguments: str) -> str:
@@ -153,7 +160,9 @@ def last_line(folder: Path, *arguments: str) -> str:
 
 
 def test_an_update_that_cannot_run_says_why(history: Path, tmp_path: Path) -> None:
-    """A dirty tree, no git, a source that is gone: Copier's last line is a sentence, and nothing has changed."""
+    """A dirty tree, no git, a source that is gone: Copier's last line is a sentence, and nothing
+    has changed.
+    """
     folder = copy(history, tmp_path / "team", RELEASES[-1], TEAM)
     (folder / "note.txt").write_text("x", encoding="utf-8")
     before = content(folder, starters=True)

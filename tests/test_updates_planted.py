@@ -93,7 +93,9 @@ DANA: dict[str, Any] = {"name": "Dana", "handle": "dana", "role": "researcher"}
 
 
 def assert_dull(releases: Path, folder: Path) -> None:
-    """Update a project with a file and edits of its own to another team; fail if anything is lost or differs."""
+    """Update a project with a file and edits of its own to another team; fail if anything is lost
+    or differs.
+    """
     team: list[dict[str, Any]] = [
         dict(reversed(m.items())) for m in (CHARLIE, {**ALICE, "name": "A"}, DANA)
     ]
@@ -137,7 +139,9 @@ def test_a_planted_fault_is_seen(history: Path, tmp_path: Path, fault: str) -> N
 
 
 def test_a_tightened_validator_never_replaces_the_team(history: Path, tmp_path: Path) -> None:
-    """Copier drops an answer that no longer validates: the update stops there, and the example team stays away."""
+    """Copier drops an answer that no longer validates: the update stops there, and the example
+    team stays away.
+    """
     tighter = planted(
         history,
         tmp_path / "history",

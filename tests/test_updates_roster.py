@@ -46,7 +46,9 @@ rosters = st.lists(members, min_size=1, max_size=8, unique_by=lambda m: m["handl
 
 @pytest.fixture(scope="module")
 def rendered_part(history: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the newest two releases with only those files that depend on an answer: no other can differ."""
+    """Return the newest two releases with only those files that depend on an answer: no other can
+    differ.
+    """
     folder = tmp_path_factory.mktemp("part") / "history"
     shutil.copytree(history, folder)
     git(folder, "tag", "--delete", *git(folder, "tag").split())

@@ -1,4 +1,6 @@
-"""The team changes: nothing of theirs is deleted or edited, at the same version and across versions."""
+"""The team changes: nothing of theirs is deleted or edited, at the same version and across
+versions.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ CHANGES: dict[str, Callable[[], list[dict[str, Any]]]] = {
 def test_a_change_of_the_team_deletes_and_edits_nothing_of_theirs(
     history: Path, tmp_path: Path, change: str
 ) -> None:
-    """At the same version and across versions: the result is a fresh copy with that team, and work stays as it is."""
+    """At the same version and across versions: the result is a fresh copy with that team, and
+    work stays as it is.
+    """
     team = CHANGES[change]()
     folder = copy(history, tmp_path / "team", RELEASES[-1], TEAM)
     mine = {
