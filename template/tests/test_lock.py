@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -283,3 +285,53 @@ def test_bars_of_a_backtest_that_differ_name_their_month() -> None:
     assert (locked, differing.month) == (False, "2024-02")
     fewer = pl.concat([stored.bars[40:45], stored.bars[46:50]])
     assert lock.check(AAPL, fewer, stored, lines) == (False, [differing])
+
+
+SYMBOLS = ["AAPL.US", "MSFT.US", "NVDA.US", "700.HK", "BTCUSDT", "EURUSD"]
+SOURCES = ["import:a", "import:b", "import:c"]
+
+# Ready, wait for the start, then agree to one series after the other.
+CHILD = """
+import sys
+from datetime import UTC, datetime
+from quant_team_data import lock
+from quant_team_data.series import Series
+
+symbol, *sources = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+for source in sources:
+    series = Series.of(source, symbol, "1d")
+    lock.lock([series], who="alice", now=datetime(2024, 3, 15, 12, tzinfo=UTC))
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_six_processes_lock_six_symbols_and_all_stand(tmp_path: Path) -> None:
+    """All start at once, each writes three times: every line is there, and the same."""
+    wanted = [Series.of(source, symbol, "1d") for symbol in SYMBOLS for source in SOURCES]
+    for series in wanted:
+        fill(series, day(1), day(11))
+    running = [start(symbol, *SOURCES) for symbol in SYMBOLS]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in running:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in running] == [0] * len(SYMBOLS)
+    assert {series for series, _ in lock.read()} == set(wanted)
+    assert states() == {"same"}
+    assert not list(tmp_path.glob("*.tmp"))

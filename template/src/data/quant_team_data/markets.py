@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from quant_team_data.errors import AmbiguousSymbolError, BadRequestError, SymbolNotFoundError
-from quant_team_utils.errors import QuantError, did_you_mean
+from quant_team_utils.errors import QuantError, did_you_mean, nearest
 
 # Length of a bar in seconds; a month has none (`bar_end` knows).
 INTERVALS: dict[str, int | None] = {
@@ -108,7 +108,10 @@ def check_interval(interval: str) -> str:
     """
     if interval in INTERVALS:
         return interval
-    hint = did_you_mean(interval, INTERVALS, cutoff=0.3)
+    # A month is listed but never suggested: who types 1min or 1mo may mean a minute.
+    guesses = [name for name in INTERVALS if name != "1M"]
+    near = nearest(interval, guesses, cutoff=0.3)
+    hint = did_you_mean(interval, guesses if near else INTERVALS, cutoff=0.3)
     raise BadRequestError(f"There is no interval {str(interval)!r}: {hint}")
 
 
