@@ -184,6 +184,12 @@ def test_imported_bars_are_locked_and_verified_under_their_name(tmp_path: Path) 
     assert "import:acme stock AAPL.US 1h 2024-01" in locked
 
 
+def test_an_unknown_option_never_suggests_to_accept_a_revision() -> None:
+    """`--accep` does not suggest `--accept`; `--reaso` suggests `--reason`."""
+    assert "--accept" not in quant_data("lock", "--accep").output
+    assert "--reason" in quant_data("lock", "--reaso").output
+
+
 def commands() -> Iterator[click.Command]:
     yield data
     yield sandbox

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quant_team_utils import console, settings
+from quant_team_utils import console, options, settings
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
@@ -67,12 +67,12 @@ def fetch(
     last = end or settings.get("DEFAULT_BACKTEST_END") or ""
     names = _split(symbols)
     source = data_client.source()
-    options: dict[str, Any] = {
+    wishes: dict[str, Any] = {
         "adjust": factors or "none",
         "offline": offline,
         "refresh": refresh,
     }
-    found = data_client.fetch_many(names, interval, first, last, **options)
+    found = data_client.fetch_many(names, interval, first, last, **wishes)
     rows = [(symbol, interval, source, *_extent(bars)) for symbol, bars in found.data.items()]
     _print_table((*SERIES_COLUMNS, "bars", "first (UTC)", "last"), rows)
     for error in found.errors.values():
@@ -107,11 +107,11 @@ def import_(
     series, count = import_file(file, symbol, interval, source, tz)
     click.echo(f"imported: {count:,} bars of {series}")
     click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
-    options = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
-    click.echo(f"          quant run STRATEGY {options}")
+    wanted = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
+    click.echo(f"          quant run STRATEGY {wanted}")
 
 
-@data.command()
+@data.command(cls=options.Command)
 @click.argument("symbols", nargs=-1)
 @click.option(
     "--source",
@@ -119,6 +119,7 @@ def import_(
 )
 @click.option(
     "--accept",
+    cls=options.Guard,
     nargs=2,
     metavar="SYMBOL MONTH",
     help="Accept the vendor's revision of a month.",
