@@ -359,7 +359,16 @@ def test_every_suggestion_is_accepted(subject: str) -> None:
     assert better.replace("\u200d", "").replace("\u200c", "").isprintable()
 
 
-@pytest.mark.parametrize("name", ["commit-msg", "commit_message.py", "commit-types"])
+SOURCES = [
+    "commit-msg",
+    "commit-types",
+    "commit_message.py",
+    "commit_subject.py",
+    "commit_suggestion.py",
+]
+
+
+@pytest.mark.parametrize("name", SOURCES)
 def test_the_sources_can_be_included_by_the_template(name: str) -> None:
     """Nothing in the sources means anything to Jinja."""
     text = (ROOT / "hooks" / name).read_text(encoding="utf-8")
@@ -371,7 +380,7 @@ def test_the_sources_can_be_included_by_the_template(name: str) -> None:
 
 def test_the_team_gets_the_same_bytes(default_team: Path) -> None:
     """The rendered hook is the source, byte for byte, and executable."""
-    for name in ("commit-msg", "commit_message.py", "commit-types"):
+    for name in SOURCES:
         assert (default_team / "hooks" / name).read_bytes() == (ROOT / "hooks" / name).read_bytes()
     for name in ("commit-msg", "pre-commit", "pre-push", "strip-notebook"):
         assert os.access(default_team / "hooks" / name, os.X_OK)
