@@ -86,6 +86,14 @@ def test_one_symbol_that_fails_loses_no_other() -> None:
     assert "quant: There is no market for the symbol 'NOSUCHTHING.US'" in done.output
 
 
+def test_an_unknown_interval_is_one_sentence_for_all_symbols() -> None:
+    """It is no fault of a symbol, so no symbol is tried."""
+    done = quant_data("fetch", "AAPL.US", "MSFT.US", "--interval", "1H")
+    assert done.exit_code == 1
+    assert done.output == ""
+    assert "did you mean 1h?" in str(done.exception)
+
+
 def test_lock_writes_what_the_cache_holds_and_says_what_to_commit(tmp_path: Path) -> None:
     """The months that are new are listed; locking again adds nothing."""
     fill(AAPL, day(1), day(11, 2))

@@ -60,19 +60,24 @@ def fetch(
     offline: bool,
     refresh: bool,
 ) -> None:
-    """Fetch bars of SYMBOLS into the cache; cached bars are not fetched again."""
+    """Fetch bars of SYMBOLS into the cache.
+
+    Cached bars are not fetched again.
+    """
     from quant_team_data import data_client
+    from quant_team_data.markets import check_interval
 
     first = start or settings.get("DEFAULT_BACKTEST_START") or ""
     last = end or settings.get("DEFAULT_BACKTEST_END") or ""
     names = _split(symbols)
+    check_interval(interval)
     source = data_client.source()
-    wishes: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "adjust": factors or "none",
         "offline": offline,
         "refresh": refresh,
     }
-    found = data_client.fetch_many(names, interval, first, last, **wishes)
+    found = data_client.fetch_many(names, interval, first, last, **arguments)
     rows = [(symbol, interval, source, *_extent(bars)) for symbol, bars in found.data.items()]
     _print_table((*SERIES_COLUMNS, "bars", "first (UTC)", "last"), rows)
     for error in found.errors.values():
@@ -101,7 +106,10 @@ def import_(
     source: str,
     tz: str | None,
 ) -> None:
-    """Import the bars in FILE (CSV or Parquet) into the cache, after checking them."""
+    """Import the bars in FILE into the cache.
+
+    FILE is CSV or Parquet. Its bars are checked first: if one is not valid, none is imported.
+    """
     from quant_team_data.importing import import_file
 
     series, count = import_file(file, symbol, interval, source, tz)
@@ -131,7 +139,10 @@ def lock(
     accept: tuple[str, str] | None,
     reason: str,
 ) -> None:
-    """Lock the cached bars (of SYMBOLS): write their digests into data.lock."""
+    """Write digests of cached bars into data.lock.
+
+    Locks the bars of SYMBOLS, or of all cached symbols.
+    """
     from quant_team_data import data_client
     from quant_team_data import lock as locking
 
@@ -150,7 +161,10 @@ def lock(
 @data.command()
 @click.option("--gaps", is_flag=True, help="List bars that the exchange calendar expects.")
 def verify(gaps: bool) -> None:
-    """Compare the cache with data.lock; exit with 1 if a month differs."""
+    """Compare the cache with data.lock.
+
+    Names each month that differs, and then exits with 1.
+    """
     from quant_team_data import lock as locking
 
     if gaps:
@@ -179,7 +193,10 @@ def verify(gaps: bool) -> None:
     help="Port on 127.0.0.1; 0 picks a free one.",
 )
 def sandbox(port: int) -> None:
-    """Serve the local TickDB with synthetic prices until Ctrl-C."""
+    """Serve the local TickDB until Ctrl-C.
+
+    It speaks the real protocol, with synthetic prices.
+    """
     from quant_team_data import sandbox_server
 
     with sandbox_server.Server(port) as server:
