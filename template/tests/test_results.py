@@ -12,7 +12,7 @@ import pytest
 
 from quant_team_backtest import result as records
 from quant_team_backtest import results
-from quant_team_backtest.result import Result
+from quant_team_backtest.result import Result, ResultError
 from quant_team_utils.errors import QuantError
 
 from . import experiments
@@ -103,7 +103,7 @@ def test_a_version_is_a_number(tmp_path: Path, version: str) -> None:
 def test_names_are_checked_where_they_are_used(tmp_path: Path, text: str) -> None:
     """Whatever could leave the folder, or is reserved on Windows, is not a name."""
     for family, name, analyst in ((text, NAME, "al"), (FAMILY, text, "al"), (FAMILY, NAME, text)):
-        with pytest.raises(results.ResultError, match="lower-case"):
+        with pytest.raises(ResultError, match="lower-case"):
             results.write(tmp_path, family, name, record(analyst=analyst))
     assert not logged(tmp_path)
 

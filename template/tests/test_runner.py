@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
+from quant_team_backtest import result as records
 from quant_team_backtest import runner
 from quant_team_backtest.runner import log_backtest_result, run_backtest
 from quant_team_data import cache, data_client, lock
 from quant_team_data.cache import Series
+from quant_team_data.messages import SCHEMA
 from quant_team_strategies import load
 from quant_team_utils.errors import QuantError
 
@@ -20,7 +23,7 @@ from . import experiments
 from .experiments import EXPERIMENT, METRICS, logged, read, serve, set_member
 
 SYMBOLS = ("AAPL.US", "MSFT.US", "GOOGL.US")
-SHORT = {"symbols": ["AAPL.US"], "start": "2024-01-15", "end": "2024-03-20"}
+SHORT: dict[str, Any] = {"symbols": ["AAPL.US"], "start": "2024-01-15", "end": "2024-03-20"}
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +59,7 @@ def test_a_result_has_every_part(tmp_path: Path) -> None:
 def test_times_are_iso_8601_in_utc(project: Path, tmp_path: Path) -> None:
     """Date and timestamp are those of the moment of logging, in UTC. [time]"""
     east = datetime.fromisoformat("2024-03-01T06:30:00+08:00")
-    record = runner.records.of_experiment(EXPERIMENT, METRICS)
+    record = records.of_experiment(EXPERIMENT, METRICS)
     _, result = runner.log(record, project, tmp_path, "gaps", "aapl", now=east)
     assert (result.date, result.timestamp) == ("2024-02-29", "2024-02-29T22:30:00Z")
 
@@ -187,7 +190,7 @@ def test_bars_that_differ_from_the_lock_are_refused(tmp_path: Path) -> None:
     lock.lock([series])
     first = datetime(2024, 2, 1, tzinfo=UTC)
     stop = datetime(2024, 2, 10, tzinfo=UTC)
-    revised = cache.read(series, first, stop).bars.with_columns(high=cache.pl.col("high") + 1)
+    revised = cache.read(series, first, stop).bars.with_columns(high=pl.col("high") + 1)
     cache.read_through(series, first, stop, lambda *_: revised, refresh=True, now=experiments.LATER)
     sentence = r"AAPL\.US 1d of sandbox 2024-02: .*--accept AAPL\.US 2024-02.*--unlocked"
     with pytest.raises(QuantError, match=sentence):
@@ -289,7 +292,7 @@ def test_a_month_closes_after_31_days_or_at_the_next(tmp_path: Path) -> None:
     """Monthly bars close when the next opens; the last lasts as long as the longest month."""
     times = [datetime(2024, month, 1, tzinfo=UTC) for month in (1, 2, 3)]
     bars = experiments.swinging("X", times[0], times[0] + timedelta(3))
-    column = cache.pl.Series("time", times).cast(cache.SCHEMA["time"])
+    column = pl.Series("time", times).cast(SCHEMA["time"])
     cache.put(Series.of("import:acme", "AAPL.US", "1M"), bars.with_columns(column))
     done = run_backtest(
         "momentum",

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pandas as pd  # type: ignore[import-untyped]
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -75,7 +75,7 @@ KEPT = [
     (date(2024, 1, 31), "2024-01-31"),
     (datetime(2024, 1, 1, 12, tzinfo=UTC), "2024-01-01T12:00:00Z"),
     (datetime(2024, 1, 1, 12, 0, 0, 7, tzinfo=EAST), "2024-01-01T04:00:00.000007Z"),
-    (datetime(2024, 1, 1, 12), "2024-01-01T12:00:00"),  # noqa: DTZ001
+    (datetime(2024, 1, 1, 12), "2024-01-01T12:00:00"),
     (pd.Timestamp("2024-01-01T00:00:00.000000001Z"), "2024-01-01T00:00:00.000000001Z"),
     (np.datetime64("2024-01-01T00:00:00.123456789"), "2024-01-01T00:00:00.123456789"),
     (np.array(["2024-01-01"], dtype="datetime64[D]"), ["2024-01-01"]),

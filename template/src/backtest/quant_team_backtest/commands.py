@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class RunCommand(options.Command):
         args: list[str],
     ) -> click.UsageError:
         """Return the error that suggests the parameter or the option that is meant."""
-        name, equals, value = error.option_name.lstrip("-").partition("=")
+        name = error.option_name.lstrip("-").partition("=")[0]
         strategy = _strategy_in(args)
         parameters = _parameters_of(strategy)
         guards = self.guards()
@@ -40,8 +41,7 @@ class RunCommand(options.Command):
         meant = nearest(name.replace("-", "_"), [*parameters, *others])
         if meant not in parameters:
             return super().unknown(ctx, error, args)
-        if not equals:
-            value = _value_after(error.option_name, args)
+        value = _value_after(error.option_name, args, strategy)
         return click.UsageError(
             f"No such option: {error.option_name}. {meant} is a parameter of {strategy}: "
             f"use --set {meant}={value}",
@@ -176,12 +176,12 @@ def _parameters_of(strategy: str) -> list[str]:
         return []
 
 
-def _value_after(option: str, args: list[str]) -> str:
-    """Return what stands behind an option, or VALUE."""
-    for i, text in enumerate(args[:-1]):
-        if text == option and not args[i + 1].startswith("--"):
-            return args[i + 1]
-    for text in args:
-        if text.startswith(f"{option}="):
-            return text.removeprefix(f"{option}=")
+def _value_after(option: str, args: list[str], strategy: str) -> str:
+    """Return what stands behind an option or, if that is not a value, VALUE."""
+    prefix = f"{option}="
+    for text, following in itertools.pairwise([*args, "--"]):
+        if text.startswith(prefix):
+            return text.removeprefix(prefix)
+        if text == option and following != strategy and not following.startswith("--"):
+            return following
     return "VALUE"

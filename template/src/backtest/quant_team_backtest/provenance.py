@@ -49,16 +49,33 @@ def check_origin(root: Path) -> None:
         origin.check(root)
 
 
-def code(root: Path) -> Code:
+def code(root: Path, strategy: str) -> Code:
     """Return the commit, whether anything but results and notebooks differs from it, and digests.
+
+    The digest of sources covers what turns bars into numbers: the engine's modules, the features
+    that are imported, and the strategy. The bars have digests of their own.
+
+    Args:
+        root: the project.
+        strategy: name of the one that ran.
 
     Raises:
         OriginError: the modules that are imported are not this project's.
     """
-    sources = origin.sources_digest(root)
+    sources = origin.sources_digest(root, lambda module: _computes(module, strategy))
     if not has_commit(root):
         return Code(sources=sources)
     origin.check(root)
+    return commit(root, sources)
+
+
+def commit(root: Path, sources: str) -> Code:
+    """Return the commit of a repository, and whether its files differ from it.
+
+    Args:
+        root: a repository with a commit.
+        sources: digest of the modules that ran.
+    """
     changed = git.run(
         root,
         "status",
@@ -104,6 +121,14 @@ def source() -> str | None:
         return clients.source()
     except QuantError:
         return None
+
+
+def _computes(module: str, strategy: str) -> bool:
+    """Tell whether a module turns bars into numbers when this strategy runs."""
+    package, _, name = module.partition(".")
+    if package == "quant_team_strategies":
+        return name in ("", strategy) or name.startswith("_")
+    return package in ("quant_team_features", "quant_team_backtest") and name != "commands"
 
 
 def _tree(root: Path, folder: str) -> str | None:

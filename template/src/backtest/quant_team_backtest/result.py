@@ -107,7 +107,7 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
         commit: HEAD, or None without one.
         dirty: anything but results and notebooks differed from it; None without a commit.
         tree: hashes of `src` and `config` at the commit.
-        sources: "sha256:" and the digest of the project's modules that were imported.
+        sources: "sha256:" and the digest of the imported modules that compute.
     """
 
     commit: str | None = None

@@ -196,7 +196,7 @@ def log(
 
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     analyst = provenance.analyst(root, result.analyst)
-    ran = provenance.code(root)
+    ran = provenance.code(root, result.strategy)
     complete = msgspec.structs.replace(
         result,
         date=moment.date().isoformat(),

@@ -42,8 +42,8 @@ class Command(click.Command):
             args: all arguments of the call.
         """
         guards = self.guards()
-        error.possibilities = [name for name in error.possibilities or [] if name not in guards]
-        return error
+        harmless = [name for name in error.possibilities or [] if name not in guards]
+        return click.NoSuchOption(error.option_name, possibilities=harmless, ctx=ctx)
 
     def guards(self) -> set[str]:
         """Return every spelling of the options that are never suggested."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from quant_team_utils.errors import QuantError
@@ -29,7 +29,7 @@ def foreign_modules(root: Path) -> list[Path]:
 
     A copy that was installed into an environment is foreign too, even if that lies in `root`.
     """
-    return sorted(path for path in imported() if not _is_in(path, root))
+    return sorted(path for path in set(imported().values()) if not _is_in(path, root))
 
 
 def check(root: Path) -> None:
@@ -51,15 +51,20 @@ def explain(root: Path, foreign: list[Path]) -> str:
     )
 
 
-def sources_digest(root: Path) -> str:
-    """Return "sha256:" and the digest of all imported `quant_team_*` modules.
+def sources_digest(root: Path, counts: Callable[[str], bool] | None = None) -> str:
+    """Return "sha256:" and the digest of imported `quant_team_*` modules.
 
     It covers, in order of the paths, each file's path relative to `root` (of a foreign module: to
     the folder it is imported from), its size and its bytes.
+
+    Args:
+        root: the project.
+        counts: tells of a module's name whether it is covered; default: all are.
     """
     named = {}
-    for path in imported():
-        named[_name(path, root)] = path
+    for module, path in imported().items():
+        if counts is None or counts(module):
+            named[_name(path, root)] = path
     digest = hashlib.sha256()
     for name in sorted(named):
         content = named[name].read_bytes()
@@ -68,24 +73,23 @@ def sources_digest(root: Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def imported() -> Iterator[Path]:
-    """Yield the source file of each imported `quant_team_*` module, links resolved, each once."""
-    seen = set()
+def imported() -> dict[str, Path]:
+    """Return the source file of each imported `quant_team_*` module, links resolved, by name."""
+    found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not name.startswith(PACKAGES) or not file:
-            continue
-        path = Path(file).resolve()
-        if path not in seen:
-            seen.add(path)
-            yield path
+        if name.startswith(PACKAGES) and file:
+            found[name] = Path(file).resolve()
+    return found
 
 
 # Details
 
 
 def _is_in(path: Path, root: Path) -> bool:
-    return path.is_relative_to((root / SOURCES).resolve()) and not _INSTALLED & set(path.parts)
+    sources = (root / SOURCES).resolve()
+    is_installed = not _INSTALLED.isdisjoint(path.parts)
+    return path.is_relative_to(sources) and not is_installed
 
 
 def _name(path: Path, root: Path) -> str:

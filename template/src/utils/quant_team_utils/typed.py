@@ -17,7 +17,7 @@ import msgspec
 
 from quant_team_utils.errors import QuantError
 
-T = TypeVar("T", int, float, str, bool)
+T = TypeVar("T", bound=int | float | str | bool)
 
 
 class NotTypedError(QuantError):
@@ -49,14 +49,17 @@ def convert(
     try:
         converted = msgspec.convert(plain, kind)
     except msgspec.ValidationError:
-        converted = None
-    is_number = isinstance(converted, float)
-    if converted is None or (is_number and not math.isfinite(converted)):
-        raise NotTypedError(f"expected {_NAMES[kind]}, got {value!r}")
+        raise _wrong(value, kind) from None
+    if isinstance(converted, float) and not math.isfinite(converted):
+        raise _wrong(value, kind)
     return converted
 
 
-_NAMES = {
+def _wrong(value: object, kind: type[object]) -> NotTypedError:
+    return NotTypedError(f"expected {_NAMES[kind]}, got {value!r}")
+
+
+_NAMES: dict[type[object], str] = {
     float: "a number",
     int: "a whole number",
     str: "text",
