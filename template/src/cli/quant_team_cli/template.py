@@ -1,11 +1,13 @@
 """The template behind this repository: its version, its address, and what a newer one would bring.
 
-The commands `quant template news` and `quant template source`, and two checks of `quant doctor`.
+The commands are `quant template news`, `quant template update` and `quant template source`.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +17,16 @@ import click
 import yaml
 from packaging.version import InvalidVersion, Version
 
-from quant_team_utils import git
-from quant_team_cli.doctor import Check
+from quant_team_cli import copier
+from quant_team_utils import files, git
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER, project_root
 
 CHANGELOG = "CHANGELOG.md"
 FORGES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+SUBJECT = "feat: update the template"
 _PORTABLE = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
 _SOURCE_LINE = re.compile(r"^_src_path:.*$", re.MULTILINE)
-_CONFLICT = r"^(<<<<<<<|>>>>>>>) "
 
 
 class TemplateError(QuantError):
@@ -33,14 +35,19 @@ class TemplateError(QuantError):
 
 @dataclass(frozen=True)
 class Template:
-    """What `.copier-answers.yml` records: the version as Copier names it, and the source as it was typed."""
+    """What `.copier-answers.yml` records.
+
+    Attributes:
+        version: as Copier names it: a tag, or a commit where there is none.
+        source: the address as it was typed.
+    """
 
     version: str
     source: str
 
     @property
     def portable(self) -> bool:
-        """Whether every member's machine can reach the source: an address, not a path of one laptop."""
+        """Whether every member's machine can reach the source: an address, not a local path."""
         return bool(_PORTABLE.match(self.source))
 
     @property
@@ -53,20 +60,17 @@ class Template:
 
 
 def read_answers(root: Path) -> dict[str, Any]:
-    """Return the recorded answers of the template.
+    """Return the recorded answers of the template, by question.
 
     Raises:
         TemplateError: they are missing, or not as Copier wrote them.
     """
     try:
         answers = yaml.safe_load((root / MARKER).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         answers = None
-    if not (
-        isinstance(answers, dict)
-        and {"_commit", "_src_path"} <= answers.keys()
-        and "team" in answers
-    ):
+    needed = {"_commit", "_src_path", "team"}
+    if not isinstance(answers, dict) or not needed <= answers.keys():
         raise TemplateError(
             f"{MARKER} is not readable: restore it with `git checkout -- {MARKER}`."
         )
@@ -74,35 +78,45 @@ def read_answers(root: Path) -> dict[str, Any]:
 
 
 def recorded(root: Path) -> Template:
-    """Return the version and the source of the template."""
+    """Return the version and the source of the template.
+
+    Raises:
+        TemplateError: see `read_answers`.
+    """
     answers = read_answers(root)
     return Template(str(answers["_commit"]), str(answers["_src_path"]))
 
 
 def require_reachable(root: Path, template: Template) -> None:
-    """Refuse early when the template cannot be reached; `url.<mirror>.insteadOf` of git is
-    honoured.
+    """Refuse early when the template cannot be reached; git's `url.MIRROR.insteadOf` holds.
 
     Raises:
         TemplateError: git cannot read it.
     """
     if git.remote_refs(root, template.address, "HEAD") is None:
         raise TemplateError(
-            f"The template's source {template.source} cannot be reached: check the network, or name another with "
-            "`quant template source ADDRESS`; offline, `git config --global url.MIRROR.insteadOf ADDRESS` points git "
-            "at a copy."
+            f"The template's source {template.source} cannot be reached: check the network, or "
+            "name another with `quant template source ADDRESS`; offline, "
+            "`git config --global url.MIRROR.insteadOf ADDRESS` points git at a copy."
         )
 
 
-def newest(root: Path, template: Template) -> str | None:
-    """Return the newest release as it is tagged, no pre-releases; None if there is none or it cannot be asked for."""
-    releases = {}
-    for ref in git.remote_refs(root, template.address, "refs/tags/*") or ():
-        tag = ref.removeprefix("refs/tags/")
+def releases(root: Path, template: Template) -> list[str] | None:
+    """Return the tags of the releases, oldest first, without pre-releases.
+
+    Returns:
+        The tags, none if the template has no release, or None if it cannot be asked.
+    """
+    references = git.remote_refs(root, template.address, "refs/tags/*")
+    if references is None:
+        return None
+    found = {}
+    for reference in references:
+        tag = reference.removeprefix("refs/tags/")
         version = _version(tag)
         if version and not version.is_prerelease:
-            releases[version] = tag
-    return releases[max(releases)] if releases else None
+            found[version] = tag
+    return [found[version] for version in sorted(found)]
 
 
 def _version(text: str) -> Version | None:
@@ -112,124 +126,115 @@ def _version(text: str) -> Version | None:
         return None
 
 
-def is_newer(tag: str, version: str) -> bool:
-    """Tell whether a release is newer than a recorded version; a version that is only a commit cannot be compared."""
-    released, here = _version(tag), _version(version)
-    return bool(released and here and released > here)
+def compare(one: str, two: str) -> int | None:
+    """Return -1, 0 or 1 as one version is older than, equal to or newer than another.
+
+    Returns:
+        The order, or None if one of them is a commit and not a version.
+    """
+    first, second = _version(one), _version(two)
+    if first is None or second is None:
+        return None
+    return (first > second) - (first < second)
 
 
 def news(root: Path) -> str | None:
-    """Return what a newer release would bring, as Markdown, from its changelog; None if this one
-    is the newest.
+    """Return what a newer release would bring, as Markdown; None if this one is the newest.
 
     Raises:
         TemplateError: the source cannot be reached.
     """
     template = recorded(root)
     require_reachable(root, template)
-    tag = newest(root, template)
-    if tag is None or not is_newer(tag, template.version):
+    tags = releases(root, template)
+    if not tags or compare(tags[-1], template.version) != 1:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        clone = [
-            "clone",
-            "--quiet",
-            "--bare",
-            "--depth=1",
-            f"--branch={tag}",
-            template.address,
-            f"{folder}/template",
-        ]
-        git.run(root, *clone)
-        try:
-            text = git.run(Path(folder) / "template", "show", f"HEAD:{CHANGELOG}")
-        except git.GitError:
-            text = ""
-    entries = changelog_between(text, template.version, tag)
-    return "\n\n".join([
+    tag = tags[-1]
+    entries = changelog_between(_changelog(root, template, tag), template.version, tag)
+    parts = [
         f"# Template {tag} is out",
-        f"This repository is at {template.version}. On a branch of its own: `copier update`, then look at `git diff`.",
+        f"This repository is at {template.version}. On a branch of its own: "
+        "`quant template update`, then look at `git diff`.",
         entries or f"The template's {CHANGELOG} says nothing about it.",
-    ])  # fmt: skip
+    ]
+    return "\n\n".join(parts)
+
+
+def _changelog(root: Path, template: Template, tag: str) -> str:
+    """Return the changelog of a release, empty if it has none."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "template"
+        options = ("--quiet", "--bare", "--depth=1", f"--branch={tag}")
+        git.run(root, "clone", *options, template.address, str(target))
+        try:
+            return git.run(target, "show", f"HEAD:{CHANGELOG}")
+        except git.GitError:
+            return ""
 
 
 def changelog_between(text: str, after: str, upto: str) -> str:
-    """Return the entries `## VERSION ...` of a changelog that are newer than one version and not than another."""
+    """Return the entries `## VERSION` newer than one version and not newer than another."""
     parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
     kept = []
     for part in parts:
         version = part[3:].split(maxsplit=1)[0]
-        if is_newer(version, after) and not is_newer(version, upto):
+        if compare(version, after) == 1 and compare(version, upto) in (-1, 0):
             kept.append(part.strip())
     return "\n\n".join(kept)
 
 
-def check_template(root: Path) -> Check:
-    """The version of the template, whether teammates can reach it, and whether a newer one is out."""
-    template = recorded(root)
-    if not template.portable:
-        detail = f"{template.version} from the local path {template.source}: teammates cannot update from it"
-        return Check("template", "warn", detail, "quant template source ADDRESS")
-    tag = newest(root, template)
-    if tag is None:
-        return Check(
-            "template",
-            "ok",
-            f"{template.version} from {template.source} (cannot look for a newer one now)",
-        )
-    if is_newer(tag, template.version):
-        return Check(
-            "template",
-            "warn",
-            f"{template.version}; {tag} is out (quant template news)",
-            "copier update",
-        )
-    return Check("template", "ok", f"{template.version} from {template.source}, the newest")
-
-
-def check_leftovers(root: Path) -> Check:
-    """No conflict of an update is left: Copier ends with success even where it leaves some."""
-    name = "last update"
-    if unmerged := git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines():
-        detail = f"{_listed(unmerged)}: unmerged"
-        return Check(name, "fail", detail, f"resolve the marked lines, then git add {unmerged[0]}")
-    if rejected := git.run(root, "ls-files", "--cached", "--others", "--", "*.rej").splitlines():
-        return Check(
-            name,
-            "fail",
-            f"{_listed(rejected)}: changes that an update could not apply",
-            f"rm {rejected[0]}",
-        )
-    try:
-        marked = git.run(root, "grep", "--untracked", "-lIE", _CONFLICT).splitlines()
-    except git.GitError:
-        marked = []  # git's way of saying: none
-    if marked:
-        detail = f"{_listed(marked)}: conflict markers"
-        return Check(name, "fail", detail, f"resolve the marked lines, then git add {marked[0]}")
-    return Check(name, "ok", "left no conflicts")
-
-
-def _listed(paths: list[str]) -> str:
-    return ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-
-
 @click.group()
 def command() -> None:
-    """The template behind this repository."""
+    """Read the template's news, update from it, record its address."""
 
 
 @command.command("news")
 def print_news() -> None:
-    """Print what a newer version of the template would bring, as Markdown; nothing if there is none."""
-    if text := news(project_root()):
+    """Print what a newer version of the template would bring, as Markdown."""
+    text = news(project_root())
+    if text:
         click.echo(text)
+
+
+@command.command()
+@click.option("--to", "version", metavar="VERSION", help="Version [default: the newest release].")
+def update(version: str | None) -> None:
+    """Update from the template; leaves the changes uncommitted, for review."""
+    root = project_root()
+    copier.require_ready(root, "template")
+    template = recorded(root)
+    require_reachable(root, template)
+    before = copier.untracked(root)
+    copier.update(root, *([f"--vcs-ref={version}"] if version else []))
+    now = recorded(root).version
+    changed = [path for _, path in copier.git_changes(root) if path not in before]
+    if not changed:
+        click.echo(f"Nothing changed: this repository is at {now}.")
+        return
+    click.echo(f"  template {template.version} -> {now}")
+    _compile_anew(root)
+    line = copier.commit_line(root, before, SUBJECT)
+    click.echo(
+        "\nReview with `git diff`, then:\n"
+        f"  pip install -r requirements.txt && quant doctor\n  {line}"
+    )
+
+
+def _compile_anew(root: Path) -> None:
+    """Compile the access files in a process of its own: the update has brought newer code."""
+    command = [sys.executable, "-m", "quant_team_cli.main", "access", "compile"]
+    done = subprocess.run(command, cwd=root, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise TemplateError(
+            "The template is updated, but its access files are not compiled: run "
+            "`pip install -r requirements.txt`, then `quant access compile`."
+        )
 
 
 @command.command()
 @click.argument("address")
 def source(address: str) -> None:
-    """Record ADDRESS as the place from which everybody updates, such as gh:OWNER/NAME or https://..."""
+    """Record ADDRESS, such as gh:OWNER/NAME or https://..., as where everybody updates from."""
     root = project_root()
     template = Template(recorded(root).version, address)
     if not template.portable:
@@ -237,16 +242,14 @@ def source(address: str) -> None:
             f"{address} is a path of this machine: give an address, such as gh:OWNER/NAME."
         )
     require_reachable(root, template)
-    known = git.remote_refs(root, template.address, f"refs/tags/{template.version}")
-    if _version(template.version) and not known and "+" not in template.version:
+    version = template.version
+    is_release = _version(version) is not None and "+" not in version
+    if is_release and not git.remote_refs(root, template.address, f"refs/tags/{version}"):
         raise TemplateError(
-            f"{address} has no version {template.version}, which this repository is at: name another."
+            f"{address} has no version {version}, which this repository is at: name another."
         )
     path = root / MARKER
     text = path.read_text(encoding="utf-8")
-    path.write_text(
-        _SOURCE_LINE.sub(lambda _: f"_src_path: {address}", text, count=1),
-        encoding="utf-8",
-        newline="\n",
-    )
+    changed = _SOURCE_LINE.sub(lambda _: f"_src_path: {address}", text, count=1)
+    files.replace(path, changed.encode())
     click.echo(f'Recorded. Next: git commit -m "fix: record where the template is" {MARKER}')
