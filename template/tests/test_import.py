@@ -218,3 +218,31 @@ def test_the_same_file_twice_is_one_series_and_a_correction_is_reported(
     import_file(csv(tmp_path, rows("2024-01-02T15:30Z,2,2,2,2,1")), "AAPL.US", "1h", "acme")
     assert "revised bars of 2024-01" in caplog.text
     assert cache.load(series).bars["close"].to_list() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("now", "stored"),
+    [
+        (datetime(2024, 1, 2, 16, 29, 59, tzinfo=UTC), 1),
+        (datetime(2024, 1, 2, 16, 30, tzinfo=UTC), 2),
+    ],
+)
+def test_a_bar_that_has_not_closed_is_left_out(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    now: datetime,
+    stored: int,
+) -> None:
+    """To the second: the count is of what was stored, and a warning says what was not."""
+    path = csv(tmp_path, rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,1,1"))
+    series, count = import_file(path, "AAPL.US", "1h", "acme", now=now)
+    assert count == stored == len(cache.load(series).bars)
+    assert ("has not closed yet" in caplog.text) == (count == 1)
+
+
+def test_a_file_without_a_closed_bar_is_rejected(tmp_path: Path) -> None:
+    """There is nothing to store yet."""
+    path = csv(tmp_path, rows("2024-01-02T14:30Z,1,1,1,1,1"))
+    now = datetime(2024, 1, 2, 15, 29, 59, tzinfo=UTC)
+    with pytest.raises(QuantError, match="no bar that has closed"):
+        import_file(path, "AAPL.US", "1h", "acme", now=now)

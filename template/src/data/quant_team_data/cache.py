@@ -130,7 +130,9 @@ def read_through(
     low = milliseconds(first)
     high = min(milliseconds(stop), _first_open_bar(series.interval, now))
     stored = load(series)
-    missing = _without([(low, high)], [] if refresh and not offline else stored.proven)
+    missing = stored.lacks(low, high)
+    if refresh and not offline:
+        missing = _without([(low, high)], [])
     if missing and offline:
         raise CacheError(_sentence(series, missing))
     if missing:
@@ -244,6 +246,13 @@ def moment(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
+def closed(bars: pl.DataFrame, interval: str, now: datetime) -> pl.DataFrame:
+    """Return bars, which are in time order, without those that have not closed yet."""
+    while len(bars) and bar_end(bars["time"][-1], interval) > now:
+        bars = bars[:-1]
+    return bars
+
+
 # Details: ranges of time
 
 
@@ -298,7 +307,8 @@ def _merged(
 ) -> Stored:
     """Return the content after an answer for a range; warn if it contradicts what was proven."""
     low, high = span
-    bars = _closed(between(_in_schema(bars), low, high), series.interval, now)
+    bars = between(_in_schema(bars), low, high)
+    bars = closed(bars, series.interval, now)
     if bars["time"].n_unique() < len(bars):
         raise CacheError(
             f"A bar of {series} came twice, and nothing was stored: "
@@ -308,7 +318,8 @@ def _merged(
     # Right after the last bar that came, the next may only be late.
     seen = milliseconds(bars["time"][-1]) + 1 if len(bars) else low
     end = min(high, max(seen, _last_certain(series.interval, now)))
-    proven = [*_without(stored.proven, [span]), (low, max(low, end))]
+    proven = _without(stored.proven, [span])
+    proven.append((low, max(low, end)))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
     return Stored(pl.concat([before, bars, after]), _joined(proven))
@@ -317,16 +328,6 @@ def _merged(
 def _in_schema(bars: pl.DataFrame) -> pl.DataFrame:
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
     return bars.select(columns).sort("time")
-
-
-def _closed(
-    bars: pl.DataFrame,
-    interval: str,
-    now: datetime,
-) -> pl.DataFrame:
-    while len(bars) and bar_end(bars["time"][-1], interval) > now:
-        bars = bars[:-1]
-    return bars
 
 
 def _warn_of_revisions(

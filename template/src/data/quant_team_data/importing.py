@@ -6,6 +6,7 @@ elsewhere.
 
 from __future__ import annotations
 
+import logging
 import re
 import zoneinfo
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,8 @@ NAMES = {
 }
 FEW = 10  # rows: so many may lie far apart
 
+logger = logging.getLogger(__name__)
+
 
 class ImportFileError(QuantError):
     """A file cannot be imported; nothing was stored."""
@@ -53,12 +56,12 @@ def import_file(
     *,
     now: datetime | None = None,
 ) -> tuple[Series, int]:
-    """Store the bars of a file and return their series and how many they are.
+    """Store the closed bars of a file and return their series and how many they are.
 
     Columns are found by their names, in upper or lower case: one of time, timestamp, datetime,
     date; open, high, low, close, volume (or o, h, l, c, v). Times are bar opens: ISO text, dates
     (00:00 UTC, as daily bars have it), or seconds, milli-, micro- or nanoseconds since 1970. Rows
-    may be in any order.
+    may be in any order. A bar that has not closed yet is left out, with a warning.
 
     Args:
         path: a file that ends in .csv or .parquet.
@@ -88,8 +91,13 @@ def import_file(
         ) from None
     except ValueError as error:
         raise ImportFileError(f"{path} has {error}.") from None
-    cache.put(series, bars.sort("time"), now=now)
-    return series, len(bars)
+    closed = cache.closed(bars.sort("time"), interval, now)
+    if closed.is_empty():
+        raise ImportFileError(f"{path} has no bar that has closed: import it again later.")
+    if len(closed) < len(bars):
+        logger.warning("%s: the newest bar has not closed yet and is left out.", path)
+    cache.put(series, closed, now=now)
+    return series, len(closed)
 
 
 def _vendor(source: str) -> str:
