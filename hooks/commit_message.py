@@ -1,10 +1,10 @@
-"""Judge commit messages: `<type>: <short description>`, an empty line, and a body if one is wanted.
+"""Judge commit messages: `<type>: <short description>`, a blank line, and a body if you want one.
 
     commit_message.py [--allow-scopes] FILE          the message file of a commit-msg hook
     commit_message.py [--allow-scopes] --range A..B  in CI: the commits of a branch, no merges
     commit_message.py [--allow-scopes] --title TEXT  in CI: a pull request's title
 
-The types stand in `commit-types`. `--allow-scopes` accepts `feat(loader): x` and `feat!: x` as
+The types are in `commit-types`. `--allow-scopes` accepts `feat(loader): x` and `feat!: x` as
 well. The exit code is 1 for a refusal. A message file is judged as git will record it; what is
 refused is kept beside the file.
 
@@ -123,8 +123,8 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
     commits = recorded(revisions)
     if commits is None:
         say(
-            f"commit-msg: git does not know the range {shown(revisions)}: "
-            "fetch both ends of it, with their history."
+            f"commit-msg: git cannot find the range {shown(revisions)}: "
+            "fetch both ends with their history."
         )
         return 1
     refused = 0
@@ -188,7 +188,7 @@ def judge(
         if fault:
             return fault
     if next(lines, b""):
-        return "put an empty line below the subject, or git reads both lines as one subject"
+        return "put a blank line below the subject, or git reads both lines as one subject"
     return None
 
 

@@ -30,19 +30,19 @@ def judge_subject(subject: str, types: dict[str, str], scopes: bool) -> str | No
     says_what = extra[:2] != "()"
     if extra and not (scopes and says_what):
         return (
-            f"{quoted(extra)} is not part of the convention: the type stands alone before the colon"
+            f"{quoted(extra)} is not part of the convention: write the type alone before the colon"
         )
     return judge_description(description) or judge_length(subject)
 
 
 def judge_label(subject: str, label: str, colon: str, types: dict[str, str]) -> str:
-    """Return what is wrong with what stands where the type should."""
+    """Return what is wrong with what is where the type should be."""
     if subject[:1].isspace():
-        return "the subject begins with a blank"
+        return "the subject begins with a space"
     if colon and label.strip() in types:
-        return "a blank stands before the colon"
+        return "there is a space before the colon"
     if colon and label.lower() in types:
-        return f"{quoted(label)} is written in small letters"
+        return f"{quoted(label)} must be in lower case"
     is_a_word = label and not any(letter.isspace() for letter in label)
     if colon and is_a_word:
         # The wrong letter may look right.
@@ -60,7 +60,7 @@ def judge_description(description: str) -> str | None:
         import unicodedata
 
         name = unicodedata.name(first, "control character").lower()
-        return f"after the colon stands a {name} ({shown(first)}), not a space"
+        return f"a {name} ({shown(first)}) follows the colon, not a space"
     if description.strip() == PLACEHOLDER or not says_something(description):
         return "the description is missing"
     return None
@@ -71,7 +71,7 @@ def judge_length(subject: str) -> str | None:
     if len(subject) <= LONGEST:
         return None
     return (
-        f"the subject has {len(subject)} characters, and {LONGEST} are the limit: "
+        f"the subject has {len(subject)} characters; the limit is {LONGEST}: "
         "move the rest to the body"
     )
 

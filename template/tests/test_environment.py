@@ -48,7 +48,7 @@ def test_whole_numbers_become_floats(tmp_path: Path) -> None:
         ("initial_capital: .inf\n", "initial_capital is inf"),
         ("expire_after: 2.5\n", "expire_after is 2.5: expected a whole number"),
         ("fill: same_close\n", "next_open or next_close"),
-        ("fill: next_open\nfill: next_close\n", "'fill' stands twice"),
+        ("fill: next_open\nfill: next_close\n", "'fill' appears twice"),
         ("<<<<<<< HEAD\nfill: next_open\n", "conflict markers"),
         ("- a\n", "not YAML of `name: value` lines"),
         ("a: [\n", "not valid YAML"),

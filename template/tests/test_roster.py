@@ -159,9 +159,9 @@ def test_live_trading_is_no_grant_of_a_person() -> None:
     [
         (
             "members:\n  bob: {role: researcher}\n  bob: {role: infrastructure}\n",
-            "'bob' stands twice, again in line 3",
+            "'bob' appears twice, again on line 3",
         ),
-        ("version: 1\nmembers: {bob: {senior: false, senior: true}}\n", "'senior' stands twice"),
+        ("version: 1\nmembers: {bob: {senior: false, senior: true}}\n", "'senior' appears twice"),
         (
             "<<<<<<< before updating\na: 1\n=======\na: 2\n>>>>>>> after updating\n",
             "conflict markers",

@@ -57,6 +57,6 @@ class _StrictLoader(yaml.SafeLoader):
                 continue
             if key.value in seen:
                 line = key.start_mark.line + 1
-                raise YamlError(f"{key.value!r} stands twice, again in line {line}")
+                raise YamlError(f"{key.value!r} appears twice, again on line {line}")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
