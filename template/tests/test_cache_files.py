@@ -63,7 +63,11 @@ def frame(first: datetime, stop: datetime) -> pl.DataFrame:
     return pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
 
 
-def get(first: datetime, stop: datetime, series: Series = SERIES) -> pl.DataFrame:
+def get(
+    first: datetime,
+    stop: datetime,
+    series: Series = SERIES,
+) -> pl.DataFrame:
     return cache.read_through(series, first, stop, frame, now=NOW).bars
 
 

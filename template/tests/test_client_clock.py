@@ -67,7 +67,11 @@ def test_the_newest_bars_are_closed_and_there_is_a_price(clock: Clock, symbol: s
 
 @pytest.mark.parametrize("interval", ["1h", "1d"])
 @pytest.mark.parametrize("symbol", SYMBOLS)
-def test_many_fetches_give_what_one_gives(clock: Clock, symbol: str, interval: str) -> None:
+def test_many_fetches_give_what_one_gives(
+    clock: Clock,
+    symbol: str,
+    interval: str,
+) -> None:
     """A cache that is filled hour by hour ends with the bars of a single fetch, all closed."""
     start = "2024-07-01"
     for now in moments(symbol):

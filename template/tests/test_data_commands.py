@@ -37,7 +37,11 @@ def day(number: int, month: int = 1) -> datetime:
     return datetime(2024, month, number, tzinfo=UTC)
 
 
-def frame(first: datetime, stop: datetime, changed: dict[datetime, float]) -> pl.DataFrame:
+def frame(
+    first: datetime,
+    stop: datetime,
+    changed: dict[datetime, float],
+) -> pl.DataFrame:
     times = [first + timedelta(days=number) for number in range((stop - first).days)]
     prices = [changed.get(time, float(time.day)) for time in times]
     columns = dict.fromkeys(VALUES, prices)

@@ -58,7 +58,10 @@ def csv(folder: Path, text: str) -> Path:
     ],
 )
 def test_times_and_names_are_read(
-    tmp_path: Path, head: str, times: list[str], tz: str | None
+    tmp_path: Path,
+    head: str,
+    times: list[str],
+    tz: str | None,
 ) -> None:
     """The usual spellings of columns and times give the same two bars, in UTC and in order."""
     path = csv(tmp_path, head + "".join(f"{time},{PRICES}" for time in times))
@@ -99,7 +102,9 @@ def test_dates_are_midnight_utc_and_other_columns_are_left_out(tmp_path: Path) -
     ],
 )
 def test_parquet_is_read_with_its_own_types(
-    tmp_path: Path, times: pl.Series, tz: str | None
+    tmp_path: Path,
+    times: pl.Series,
+    tz: str | None,
 ) -> None:
     """Dates, aware and naive times and numbers of a Parquet file."""
     path = tmp_path / "bars.parquet"
@@ -185,7 +190,10 @@ def rows(*lines: str) -> str:
     ],
 )
 def test_what_is_not_a_bar_is_rejected(
-    tmp_path: Path, text: str, options: dict[str, Any], sentence: str
+    tmp_path: Path,
+    text: str,
+    options: dict[str, Any],
+    sentence: str,
 ) -> None:
     """Each fault is one sentence that names it and its row, and nothing was stored."""
     asked = {"symbol": "AAPL.US", "interval": "1h", "source": "acme"} | options

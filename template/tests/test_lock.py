@@ -195,7 +195,11 @@ Damage = Callable[[str], str]
         (lambda text: text.replace("AAPL", "\udcff"), "not readable text"),
     ],
 )
-def test_a_damaged_file_is_one_sentence(tmp_path: Path, damage: Damage, sentence: str) -> None:
+def test_a_damaged_file_is_one_sentence(
+    tmp_path: Path,
+    damage: Damage,
+    sentence: str,
+) -> None:
     """Conflict markers, cut lines, contradictions and bytes that are not text name their line."""
     fill(AAPL, day(1), day(5))
     agree()

@@ -44,31 +44,37 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def ask(path: str, now: int = NOW, **params: object) -> Any:
     """Return the data of an answer, which must be a success."""
-    status, body = sandbox.answer(
-        f"/v1/{path}", {name: str(value) for name, value in params.items()}, {}, now=now
-    )
+    texts = {name: str(value) for name, value in params.items()}
+    status, body = sandbox.answer(f"/v1/{path}", texts, {}, now=now)
     assert (status, body["code"]) == (200, 0), body
     return body["data"]
 
 
 def klines(
-    symbol: str, interval: str, start: str, end: str, limit: int = 1000, now: int = NOW
+    symbol: str,
+    interval: str,
+    start: str,
+    end: str,
+    limit: int = 1000,
+    now: int = NOW,
 ) -> list[dict[str, Any]]:
     """Return the bars that open between two UTC times, both included."""
-    first, last = (
-        milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC)) for text in (start, end)
-    )
     found = ask(
         "market/kline",
         now,
         symbol=symbol,
         interval=interval,
         limit=limit,
-        start_time=first,
-        end_time=last,
+        start_time=at(start),
+        end_time=at(end),
     )
     bars: list[dict[str, Any]] = found["klines"]
     return bars
+
+
+def at(text: str) -> int:
+    """Return a UTC time in milliseconds."""
+    return milliseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
 
 
 def clock(bar: dict[str, Any]) -> str:
@@ -115,12 +121,13 @@ def test_every_interval_is_made_of_the_same_minutes(symbol: str, interval: str) 
 @pytest.mark.parametrize("interval", list(INTERVALS))
 def test_any_range_gives_the_same_bars(interval: str) -> None:
     """A bar does not depend on the range, the limit or the time of the request that shows it."""
-    whole = {bar["time"]: bar for bar in klines("700.HK", interval, "2024-01-01", "2024-06-14")}
-    part = klines(
-        "700.HK", interval, "2024-05-01", "2024-06-12", limit=7, now=NOW + 40 * 86_400_000
-    )
+    bars = klines("700.HK", interval, "2024-01-01", "2024-06-14")
+    whole = {bar["time"]: bar for bar in bars}
+    later = NOW + 40 * 86_400_000
+    part = klines("700.HK", interval, "2024-05-01", "2024-06-12", limit=7, now=later)
     assert part
-    assert all(whole[bar["time"]] == bar for bar in part)
+    for bar in part:
+        assert bar == whole[bar["time"]]
 
 
 def test_two_spellings_are_one_series_and_each_is_echoed() -> None:
@@ -200,7 +207,12 @@ def test_the_limit_is_capped_without_a_word(limit: int, count: int) -> None:
         ("no/such/path", {}, 404, 404),
     ],
 )
-def test_documented_errors(path: str, params: dict[str, str], status: int, code: int | str) -> None:
+def test_documented_errors(
+    path: str,
+    params: dict[str, str],
+    status: int,
+    code: int | str,
+) -> None:
     """A wrong request is refused with the documented status and code."""
     found, body = sandbox.answer(f"/v1/{path}", params, {}, now=NOW)
     assert (found, body["code"]) == (status, code)
@@ -232,7 +244,8 @@ def test_latest_ticker_depth_and_trades_agree_on_the_last_price() -> None:
     assert isinstance(close, str)
     assert ticker["last_price"] == trades["trades"][-1]["price"] == close
     assert ticker["timestamp"] == depth["timestamp"] == NOW
-    bids, asks = ([float(price) for price, _ in depth[side]] for side in ("bids", "asks"))
+    bids = [float(price) for price, _ in depth["bids"]]
+    asks = [float(price) for price, _ in depth["asks"]]
     assert bids == sorted(bids, reverse=True)
     assert asks == sorted(asks)
     assert bids[0] < float(close) < asks[0]

@@ -58,7 +58,12 @@ def ask(path: str, now: datetime, **params: object) -> Any:
     return body["data"]
 
 
-def klines(symbol: str, interval: str, now: datetime, limit: int) -> list[dict[str, Any]]:
+def klines(
+    symbol: str,
+    interval: str,
+    now: datetime,
+    limit: int,
+) -> list[dict[str, Any]]:
     found = ask("market/kline", now, symbol=symbol, interval=interval, limit=limit)
     bars: list[dict[str, Any]] = found["klines"]
     return bars
@@ -75,18 +80,32 @@ def opens(symbol: str, interval: str) -> list[tuple[int, int]]:
     return sorted((begun, at) for at, begun in found.items())
 
 
-def expected_times(symbol: str, interval: str, now: datetime, limit: int) -> list[int]:
+def expected_times(
+    symbol: str,
+    interval: str,
+    now: datetime,
+    limit: int,
+) -> list[int]:
     """Return the opens of the newest bars of which a minute has begun, by the calendar alone."""
     known = opens(symbol, interval)
     count = bisect.bisect_right(known, milliseconds(now), key=operator.itemgetter(0))
     return [at for _, at in known[count - limit : count]]
 
 
-def _sessions(symbol: str, first: date, last: date) -> list[Session]:
+def _sessions(
+    symbol: str,
+    first: date,
+    last: date,
+) -> list[Session]:
     return sessions(market_of(symbol), first, last, today=last)
 
 
-def check_bars(symbol: str, interval: str, now: datetime, limit: int) -> None:
+def check_bars(
+    symbol: str,
+    interval: str,
+    now: datetime,
+    limit: int,
+) -> None:
     """As many bars as asked for, those of the calendar, the newest the same on both routes."""
     bars = klines(symbol, interval, now, limit)
     times = [bar["time"] for bar in bars]
@@ -115,7 +134,8 @@ def check_prices(symbol: str, now: datetime) -> None:
     change = float(today["close"]) - float(before["close"])
     assert float(quote["price_change_24h"]) == pytest.approx(change, abs=1e-5)
     book = ask("market/depth", now, symbol=symbol)
-    best_bid, best_ask = float(book["bids"][0][0]), float(book["asks"][0][0])
+    best_bid = float(book["bids"][0][0])
+    best_ask = float(book["asks"][0][0])
     assert best_bid < float(minute["close"]) < best_ask
     assert book["timestamp"] == milliseconds(now)
     trades = ask("market/trades", now, symbol=symbol, limit=3)["trades"]
@@ -134,7 +154,11 @@ def hours(first: date, last: date) -> Iterator[datetime]:
         now += HOUR
 
 
-def edges(symbol: str, first: date, last: date) -> list[datetime]:
+def edges(
+    symbol: str,
+    first: date,
+    last: date,
+) -> list[datetime]:
     """Return each open, close, lunch break and midnight of some days, a second early to late."""
     days = (last - first).days + 1
     moments = {_midnight(first + number * DAY) for number in range(days)}

@@ -49,7 +49,11 @@ def served() -> Iterator[str]:
         yield address
 
 
-def get(address: str, path: str, method: str = "GET") -> tuple[int, dict[str, Any]]:
+def get(
+    address: str,
+    path: str,
+    method: str = "GET",
+) -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
     connection.request(method, path, headers={"X-API-Key": "sandbox-key"})
     response = connection.getresponse()
@@ -110,7 +114,11 @@ def test_a_failure_behind_the_port_is_an_internal_error(failure: Exception | str
         ("/%00", 404),
     ],
 )
-def test_strange_requests_are_answered(served: str, path: str, status: int) -> None:
+def test_strange_requests_are_answered(
+    served: str,
+    path: str,
+    status: int,
+) -> None:
     """Numbers beyond all bounds and broken addresses get JSON with a status."""
     found, body = get(served, path)
     assert found == status
@@ -125,7 +133,11 @@ def test_only_get_is_allowed(served: str, method: str) -> None:
 
 
 @pytest.mark.parametrize(("key", "code"), [("wrong-key", "1001"), (None, "1002")])
-def test_the_server_wants_a_key(served: str, key: str | None, code: str) -> None:
+def test_the_server_wants_a_key(
+    served: str,
+    key: str | None,
+    code: str,
+) -> None:
     """Served, a missing or a wrong key is the real error."""
     with pytest.raises(AuthError) as caught:
         data_client.TickDBClient(served, key).klines("AAPL.US")
