@@ -27,7 +27,7 @@ def finished(equity: list[float], profits: tuple[float, ...] = (), step: int = D
 
 
 def test_all_eight_by_hand() -> None:
-    """Equity 110, 99, 118.8 on 100: returns of 10, -10 and 20 percent; two wins of three trades."""
+    """Returns of 10, -10 and 20 percent, two wins of three trades, written out. [sharpe]"""
     found = metrics.measure(finished([110, 99, 118.8], (30.0, -10.0, 5.0)), 252)
     returns = [0.1, -0.1, 0.2]
     # Sharpe per day 0.43644, skewness -0.38180, kurtosis 1.5: z = 0.43644 * sqrt(2) /
@@ -47,7 +47,7 @@ def test_all_eight_by_hand() -> None:
 
 
 def test_probabilistic_sharpe_of_normal_returns() -> None:
-    """Without skew and with a kurtosis of 3 the spread is 1 + ratio**2 / 2, written out here."""
+    """Without skew, with a kurtosis of 3, the spread is 1 + ratio**2 / 2, written out. [sharpe]"""
     quantiles = np.array(
         [statistics.NormalDist(0.05, 1).inv_cdf((i + 0.5) / 999) for i in range(999)]
     )
@@ -60,7 +60,7 @@ def test_probabilistic_sharpe_of_normal_returns() -> None:
 
 
 def test_the_day_ends_at_midnight_utc() -> None:
-    """Hourly bars give one return per UTC day, and the close at 00:00 belongs to the day before it."""
+    """Hourly bars give one return per UTC day; the close at 00:00 ends the day before. [day]"""
     equity = np.linspace(101, 148, 48)
     time = np.arange(1, 49, dtype=np.int64) * 3_600_000
     assert metrics.daily_returns(time, equity, 100.0) == pytest.approx(
@@ -69,7 +69,7 @@ def test_the_day_ends_at_midnight_utc() -> None:
 
 
 def test_drawdown_is_per_bar_and_counts_the_capital() -> None:
-    """A fall below the initial capital on the first bar is a drawdown, and so is one within a day."""
+    """A fall below the capital on the first bar is a drawdown, as is one in a day. [drawdown]"""
     assert metrics.max_drawdown(np.array([90.0, 120.0]), 100.0) == pytest.approx(-0.1)
     within = finished([100, 60, 100, 100], step=3_600_000)
     assert metrics.measure(within, 365).values["max_drawdown"] == pytest.approx(-0.4)
@@ -89,19 +89,19 @@ def test_drawdown_is_per_bar_and_counts_the_capital() -> None:
     ],
 )
 def test_no_number_without_meaning(run: Simulation, name: str, reason: str) -> None:
-    """Where a metric has no meaning it is None, and a reason says why."""
+    """Where a metric has no meaning it is None, and a reason says why. [empty]"""
     found = metrics.measure(run, 252)
     assert found.values[name] is None
     assert reason in found.reasons[name]
 
 
 def test_a_trade_without_profit_is_no_win() -> None:
-    """Zero after costs is neither won nor lost."""
+    """Zero after costs is neither won nor lost. [trade]"""
     assert metrics.win_rate([trade(0.0), trade(1.0)]) == 0.5
 
 
 def test_ruin_keeps_its_numbers() -> None:
-    """Equity below zero at the end: more than everything is lost, and no number is NaN."""
+    """Equity below zero: more than everything is lost, and no number is NaN. [ruin]"""
     found = metrics.measure(finished([100, 50, 20, -10], (-110.0,)), 252)
     assert found.values["total_return"] == pytest.approx(-1.1)
     assert found.values["max_drawdown"] == pytest.approx(-1.1)

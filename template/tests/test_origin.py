@@ -85,7 +85,7 @@ def test_the_project_s_own_code_runs(clone: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_second_worktree_does_not_run_the_first_ones_code(
     clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the first worktree's modules on the path, a run in the second is refused."""
+    """With the first worktree's modules on the path, a run in the second is refused. [origin]"""
     second = tmp_path / "second"
     git(clone, "worktree", "add", "-q", "--detach", str(second))
     told = run(second, clone, monkeypatch)

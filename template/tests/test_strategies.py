@@ -1,4 +1,4 @@
-"""Strategies and features: found by name, typed parameters, nothing known before its bar's close."""
+"""Strategies and features: found by name, typed parameters, nothing known too early."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def frame(closes: list[float]) -> pl.DataFrame:
 
 
 def test_momentum_by_hand() -> None:
-    """Two bars of look-back, one skipped: on bar 3 it is close[2] / close[0] - 1, and nothing before that."""
+    """Two bars of look-back, one skipped: on bar 3 close[2] / close[0] - 1, nothing before."""
     values = frame([100, 110, 120, 60, 90]).select(momentum(2, 1).alias("m"))["m"].to_list()
     assert values == [None, None, None, pytest.approx(0.2), pytest.approx(60 / 110 - 1)]
 
@@ -36,7 +36,7 @@ def test_momentum_refuses_counts_without_meaning(lookback: int, skip: int) -> No
 
 
 def test_momentum_holds_what_has_risen() -> None:
-    """Half the account each: long above the threshold, flat below it, short below it if told to, flat before."""
+    """Half the account each: long above the threshold, flat or short below it, flat before."""
     bars = {"UP": frame([100, 101, 102, 103]), "DOWN": frame([100, 99, 98, 97])}
     strategy = load("momentum")
     flat = strategy.target_weights(bars, strategy.parameters({"lookback": 1, "skip": 1}))
@@ -50,7 +50,7 @@ def test_momentum_holds_what_has_risen() -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_weights_do_not_look_ahead(name: str) -> None:
-    """A strategy's weights on shorter histories are the beginning of its weights on the whole one."""
+    """Weights on shorter histories are the beginning of those on the whole one. [decide]"""
     strategy = load(name)
     closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
     columns = {"open": closes, "high": closes, "low": closes, "volume": [1e6] * 400}
@@ -71,7 +71,7 @@ def test_an_unknown_strategy_gets_the_nearest() -> None:
 
 
 def test_listing_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A strategy that cannot be imported is listed all the same; a helper with an underscore is not."""
+    """A strategy that cannot be imported is listed all the same, a helper (_x) is not."""
     (tmp_path / "broken.py").write_text("raise RuntimeError\n", encoding="utf-8")
     (tmp_path / "_helper.py").write_text("", encoding="utf-8")
     monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])

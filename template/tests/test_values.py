@@ -125,7 +125,7 @@ def read_back(value: Any) -> Any:
 
 @pytest.mark.parametrize(("value", "expected"), KEPT, ids=repr)
 def test_what_is_kept_comes_back(value: Any, expected: Any) -> None:
-    """A value comes back from the file equal to what was given, with Python's own type."""
+    """A value comes back from the file equal to what was given. [value]"""
     found = read_back(value)
     assert found == expected
     assert type(found) is type(expected)
@@ -134,7 +134,7 @@ def test_what_is_kept_comes_back(value: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize(("value", "sentence"), REFUSED, ids=lambda part: repr(part)[:40])
 def test_what_would_be_altered_is_refused(value: Any, sentence: str) -> None:
-    """A value without an equal in the file is refused in a sentence that names its place."""
+    """A value without an equal in the file is refused in one sentence with its place. [value]"""
     with pytest.raises(ValueRefusedError, match=sentence) as caught:
         plain(value, "x")
     assert "\n" not in str(caught.value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 
 import numpy as np
 
@@ -137,7 +136,7 @@ def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | Und
     excess = ratio - benchmark
     length = len(returns) - 1
     z = excess * math.sqrt(length) / math.sqrt(spread)
-    return NormalDist().cdf(z)
+    return 0.5 * (1 + math.erf(z / math.sqrt(2)))  # the normal distribution
 
 
 def max_drawdown(equity: Floats, initial_capital: float) -> float:
