@@ -148,7 +148,7 @@ def test_a_month_that_runs_is_left_out() -> None:
     """On 30 January the bar of January is not over, nor is its absence proven."""
     series = Series.of("sandbox", "AAPL.US", "1M")
     december = datetime(2023, 12, 1, tzinfo=UTC)
-    columns = dict.fromkeys(VALUES, [1.0, 2.0])
+    columns = {name: [1.0, 2.0] for name in VALUES}
     months = pl.DataFrame({"time": [december, day(1, 1)], **columns}, schema=SCHEMA)
 
     def fetch(first: datetime, stop: datetime) -> pl.DataFrame:
