@@ -1,4 +1,4 @@
-"""The judge of commit messages and the shell in front of it, on files; test_hooks_git.py has real commits."""
+"""The judge of commit messages and the shell before it; test_hooks_git.py has real commits."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def verdict(message: bytes, scopes: bool = False) -> tuple[bool, str]:
-    """Judge a message file as an editor leaves it; return whether it is accepted, and what was printed."""
+    """Judge a message as an editor leaves it; return whether it passes, and what was printed."""
     Path("message").write_bytes(message)
     with contextlib.redirect_stderr(io.StringIO()) as said:
         code = judge.check_file("message", TYPES, scopes)
@@ -52,17 +52,14 @@ def verdict(message: bytes, scopes: bool = False) -> tuple[bool, str]:
 def shell_accepts(message: bytes, shell: str = SHELL) -> bool:
     """Tell whether the shell alone accepts a message: it finds neither Python nor git to ask."""
     Path("message").write_bytes(message)
-    return (
-        subprocess.run(
-            [shell, HOOK, "message"], env={"PATH": os.devnull}, capture_output=True
-        ).returncode
-        == 0
-    )
+    nothing_on_path = {"PATH": os.devnull}
+    done = subprocess.run([shell, HOOK, "message"], env=nothing_on_path, capture_output=True)
+    return done.returncode == 0
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[row["name"] for row in TABLE])
 def test_each_message_of_the_table_gets_its_verdict(row: dict[str, Any]) -> None:
-    """Every message of the table is accepted or refused as it says, and the shell accepts none that is refused."""
+    """Every message gets the verdict of the table, and the shell accepts none that is refused."""
     message = row["message"].encode()
     accepted, said = verdict(message)
     assert accepted == row["accept"], said
@@ -96,7 +93,7 @@ def test_each_message_of_the_table_gets_its_verdict(row: dict[str, Any]) -> None
     ],
 )
 def test_git_s_own_texts_pass_and_no_others(subject: str, accepted: bool) -> None:
-    """Only the exact texts that git and the forges write are exempt, not every word they begin with."""
+    """Only the exact texts of git and the forges are exempt, not every word they begin with."""
     assert verdict(subject.encode())[0] == accepted
     assert not verdict(f"{subject}\nno empty line".encode())[0]
 
@@ -113,7 +110,7 @@ def test_the_shell_alone_accepts_the_plain_good_message(kind: str, shell: str) -
 
 
 def test_there_are_the_six_types_of_the_convention() -> None:
-    """The list holds the article's types, in its order."""
+    """The list holds the types of the convention, in their order."""
     assert list(TYPES) == ["feat", "fix", "data", "test", "refactor", "docs"]
 
 
@@ -159,7 +156,7 @@ def test_a_refusal_shows_the_subject_as_it_should_be(subject: str, better: str) 
 
 
 def test_scopes_are_refused_unless_asked_for() -> None:
-    """`--allow-scopes` accepts a scope, an exclamation mark, and both; a scope must say something."""
+    """`--allow-scopes` accepts a scope, an exclamation mark, and both; no empty scope."""
     for subject in (b"feat(loader): x", b"feat!: x", b"fix(a,b)!: x"):
         assert not verdict(subject)[0]
         assert verdict(subject, scopes=True)[0]
@@ -172,15 +169,10 @@ def test_scopes_are_refused_unless_asked_for() -> None:
         b"feat(a)b: x",
     ):
         assert not verdict(subject, scopes=True)[0]
-    assert (
-        run(
-            SHELL, HOOK, "--allow-scopes", message_file(b"feat(a): x"), cwd=Path.cwd(), check=False
-        ).returncode
-        == 0
-    )
-    assert (
-        run(SHELL, HOOK, message_file(b"feat(a): x"), cwd=Path.cwd(), check=False).returncode == 1
-    )
+    file = message_file(b"feat(a): x")
+    for options, code in ((["--allow-scopes"], 0), ([], 1)):
+        done = run(SHELL, HOOK, *options, file, cwd=Path.cwd(), check=False)
+        assert done.returncode == code
 
 
 def message_file(message: bytes) -> Path:
@@ -197,7 +189,7 @@ def test_control_characters_are_shown_escaped() -> None:
 
 
 def test_bytes_that_are_not_utf8_are_judged_as_git_records_them() -> None:
-    """Latin-1 is accepted where the rest is good, and refused without a traceback where it is not."""
+    """Latin-1 is accepted where the rest is good, and refused without a traceback if not."""
     assert verdict("fix: für alle Börsen\n".encode("latin-1"))[0]
     assert "does not begin with a type" in verdict("für alle Börsen\n".encode("latin-1"))[1]
 
@@ -224,7 +216,7 @@ def test_a_message_file_of_ones_own_is_left_alone() -> None:
 
 
 def test_an_accepted_message_imports_next_to_nothing() -> None:
-    """The judge starts fast: a message that only Python accepts loads no module that only a refusal needs."""
+    """The judge starts fast: only a refusal loads what a refusal needs."""
     path = message_file("feat: prüfen\n".encode())
     program = ROOT / "hooks" / "commit_message.py"
     done = run(sys.executable, "-S", "-E", "-I", "-X", "importtime", program, path, cwd=Path.cwd())
@@ -280,7 +272,7 @@ def test_a_title_is_judged_like_a_subject(title: str, accepted: bool) -> None:
 
 
 def test_a_range_is_judged_without_merges_and_bots(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a range, every commit that stays is judged as final: a fixup! is refused there, a merge is not judged."""
+    """Every commit that stays is judged as final: no fixup!, and merges are not judged."""
     repository = Path.cwd()
     git(repository, "init", "-q")
     for message in ("feat: first", "nonsense", "fixup! feat: first", "feat: good\n\nbody"):
@@ -320,11 +312,13 @@ def test_a_message_in_another_encoding_is_judged_as_text() -> None:
 
 # Lines that are nearly right reach more of the judge than bytes that are nothing.
 PIECES = [
-    *(f"{kind}:".encode() for kind in TYPES), b"feat: x", b"fix: y", b" ", b"\t", b"\n", b"\r\n", b"\n\n", b"x", b"# c",
-    b"#", b";", b"(a)", b"!", b"<short description>", b"...", b'Revert "', b'"', b"Merge branch '", b"'", b"fixup! ",
-    b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xff", b"\0", b"\x1b", b"x" * 66, b"~", b"\xf0\x9f\x90\x9b", b"-",
-    b"# ------------------------ >8 ------------------------\n", b"with '#' will be ignored", b"feature", b"[",
-]  # fmt: skip
+    *(f"{kind}:".encode() for kind in TYPES),
+    *b"feat: x|fix: y|x|#|# c|;|(a)|!|~|-|[|...|feature|Revert \"|\"|Merge branch '|'".split(b"|"),
+    *b"<short description>|fixup! |with '#' will be ignored".split(b"|"),
+    *(b" ", b"\t", b"\n", b"\r\n", b"\n\n", b"\0", b"\x1b", b"\xff", b"x" * 66),
+    *(b"\xef\xbb\xbf", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xf0\x9f\x90\x9b"),
+    b"# ------------------------ >8 ------------------------\n",
+]
 messages = st.one_of(
     st.binary(max_size=200), st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join)
 )
@@ -338,7 +332,7 @@ check = settings(
 @example(b": x\n")
 @example(b"fe\0at: x\n")
 def test_no_bytes_make_a_traceback_and_the_shell_is_never_laxer(message: bytes) -> None:
-    """Whatever stands in the file, there is a verdict of at most six lines; the shell accepts only what Python does."""
+    """Any file gets a verdict of at most six lines; the shell accepts only what Python does."""
     accepted, said = verdict(message)
     assert len(said.splitlines()) <= (0 if accepted else 6)
     assert accepted or not shell_accepts(message)

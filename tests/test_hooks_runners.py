@@ -1,4 +1,4 @@
-"""The hooks through pre-commit and prek: in a stranger's repository, and for the file checks of a rendered team's."""
+"""The hooks through pre-commit and prek, in a stranger's repository and in a team's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ repos:
 
 
 def program(name: str) -> str:
-    """Return a program beside this Python, or on PATH; it is pinned in requirements.txt, so it has to be there."""
+    """Return a program beside this Python, or on PATH; requirements.txt pins it."""
     found = shutil.which(
         name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     )
@@ -56,7 +56,7 @@ def start(cwd: Path, *command: str, **environment: str) -> subprocess.CompletedP
 def test_any_repository_can_use_the_hook_through_a_runner(
     template: Path, tmp_path: Path, runner: str
 ) -> None:
-    """Plain `install` is enough; messages are judged as git records them, and a refusal keeps its six lines."""
+    """Plain `install` is enough; messages are judged as git records them, in six lines."""
     stranger = tmp_path / "a stranger"
     stranger.mkdir()
     git(stranger, "init", "-q")
@@ -103,7 +103,7 @@ def test_any_repository_can_use_the_hook_through_a_runner(
 def test_the_team_s_file_checks_run_through_either_runner(
     default_team: Path, tmp_path: Path, runner: str
 ) -> None:
-    """`hooks/pre-commit` finds the runner beside the team's Python; what is staged counts, and so does a CI range."""
+    """`hooks/pre-commit` finds the runner beside the team's Python; what is staged counts."""
     team = Path(shutil.copytree(default_team, tmp_path / "team"))
     environment = tmp_path / "environment"
     environment.mkdir()
