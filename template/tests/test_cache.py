@@ -33,7 +33,7 @@ class Vendor:
     Attributes:
         now: its clock.
         asked: the ranges of all requests.
-        changed: what a bar's close becomes; None takes the bar away.
+        changed: what a bar's volume becomes; None takes the bar away.
     """
 
     def __init__(self, now: datetime = NOW) -> None:
@@ -57,12 +57,12 @@ class Vendor:
         status, body = sandbox.answer("/v1/market/kline", params, {}, now=milliseconds(self.now))
         assert status == 200
         bars = messages.frame_of(map(typed, body["data"]["klines"]))
-        for time, close in self.changed.items():
+        for time, volume in self.changed.items():
             is_it = pl.col("time") == time
-            if close is None:
+            if volume is None:
                 bars = bars.filter(~is_it)
             else:
-                bars = bars.with_columns(close=pl.when(is_it).then(close).otherwise("close"))
+                bars = bars.with_columns(volume=pl.when(is_it).then(volume).otherwise("volume"))
         return bars.filter(pl.col("time") + HOUR <= self.now)
 
 
@@ -184,7 +184,7 @@ def test_a_revision_is_reported_and_taken(vendor: Vendor, caplog: pytest.LogCapt
     get(vendor, day(1), day(3))
     vendor.changed = {datetime(2024, 7, 2, 19, 30, tzinfo=UTC): 1.0}
     bars = get(vendor, day(1), day(6))
-    assert bars.filter(pl.col("close") == 1.0).height == 1
+    assert bars.filter(pl.col("volume") == 1.0).height == 1
     assert "AAPL.US 1h of sandbox" in caplog.text
     assert "2024-07" in caplog.text
 
@@ -202,6 +202,34 @@ def test_refresh_asks_again_and_finds_old_revisions(
     assert not caplog.records
     assert get(vendor, day(1), day(9), refresh=True).equals(vendor(day(1), day(9)))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (pl.col("low").alias("close") - 1, "close is below low"),
+        (pl.lit(float("nan")).alias("open"), "open is not a finite number"),
+        (pl.col("time").min().alias("time"), "time is not after the bar before it"),
+    ],
+)
+def test_a_bar_that_is_not_valid_is_not_stored(
+    vendor: Vendor,
+    change: pl.Expr,
+    reason: str,
+) -> None:
+    """What was there stays; the sentence names the bar, the field and what is wrong with it."""
+    get(vendor, day(1), day(3))
+    before = load(SERIES)
+
+    def fetch(first: datetime, stop: datetime) -> pl.DataFrame:
+        return vendor(first, stop).with_columns(change)
+
+    told = f"Nothing was stored: the bar of AAPL.US 1h of sandbox at 2024-07-02T.*: {reason}"
+    with pytest.raises(CacheError, match=told):
+        read_through(SERIES, day(2), day(6), fetch, now=NOW)
+    after = load(SERIES)
+    assert after.proven == before.proven
+    assert after.bars.equals(before.bars)
 
 
 def test_offline_answers_or_says_what_is_missing(vendor: Vendor) -> None:

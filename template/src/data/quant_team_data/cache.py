@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import markets
+from quant_team_data import markets, messages
 from quant_team_data.markets import bar_end, milliseconds
 from quant_team_data.messages import SCHEMA
 from quant_team_data.series import FACTORS as FACTORS
@@ -122,7 +122,8 @@ def read_through(
         The bars of the range, and all that the file holds now.
 
     Raises:
-        CacheError: offline, and part of the range is missing; or the file cannot be read.
+        CacheError: offline, and part of the range is missing; `fetch` returned a bar that is not
+            valid, see `messages.fault`; or the file cannot be read.
         FileError: the file cannot be written.
         QuantError: whatever `fetch` raises; what was fetched before that is kept.
     """
@@ -183,7 +184,7 @@ def put(
         now: aware; default: the clock. A bar that has not closed by then is left out.
 
     Raises:
-        CacheError: the file that is there cannot be read, or a time comes twice.
+        CacheError: the file that is there cannot be read, or a bar is not valid.
         FileError: the file cannot be written.
     """
     span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
@@ -309,10 +310,11 @@ def _merged(
     low, high = span
     bars = between(_in_schema(bars), low, high)
     bars = closed(bars, series.interval, now)
-    if bars["time"].n_unique() < len(bars):
+    fault = messages.fault(bars)
+    if fault is not None:
         raise CacheError(
-            f"A bar of {series} came twice, and nothing was stored: "
-            "report it to the vendor, or request a shorter range."
+            f"Nothing was stored: {fault.of(str(series))}. "
+            "Report it to the vendor, or fetch a range without it."
         )
     _warn_of_revisions(series, stored, bars, span)
     # Right after the last bar that came, the next may only be late.
