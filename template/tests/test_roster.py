@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_team_utils import git, roster
@@ -214,6 +214,7 @@ ODD = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(data=st.data(), value=ODD, key=st.text(max_size=6))
 def test_any_change_is_read_or_refused(data: st.DataObject, value: object, key: str) -> None:
     """Wherever a value is replaced, added or removed: a checked roster, or one sentence."""
@@ -235,6 +236,7 @@ def test_any_change_is_read_or_refused(data: st.DataObject, value: object, key: 
         assert all(isinstance(someone.senior, bool) for someone in permissions.members)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text ends in another exception."""

@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refused(service: str = "alpaca") -> str:
-    """Return the one sentence of a refusal, after looking for secrets in everything that could be printed."""
+    """Return the one sentence of a refusal, in which, as in its traceback, no secret is."""
     with pytest.raises(SecretsError) as caught:
         get_production_credentials(service)
     printed = "".join(traceback.format_exception(caught.value)) + repr(caught.value.__context__)
@@ -51,7 +51,7 @@ def refused(service: str = "alpaca") -> str:
 
 
 def test_what_is_stored_comes_back(key: str, folder: Path) -> None:
-    """The article's use: plain strings by name."""
+    """The documented use: plain strings by name."""
     assert put_production_credentials("alpaca", ALPACA) == folder / "alpaca.enc"
     credentials = get_production_credentials("alpaca")
     assert credentials == ALPACA
@@ -66,9 +66,9 @@ def test_printing_credentials_hides_the_values(key: str, folder: Path) -> None:
         repr(credentials),
         str(credentials),
         f"{credentials}",
-        "%s" % credentials,
+        "%s" % credentials,  # noqa: UP031
         f"{[credentials]}",
-    ):  # noqa: UP031
+    ):
         assert "PLANTED" not in shown
         assert "api_key=***" in shown
     assert "PLANTED" not in repr(copy.deepcopy(credentials))
@@ -101,7 +101,7 @@ def test_storing_again_replaces_and_counts(key: str, folder: Path) -> None:
 def test_a_ring_opens_old_files_and_encrypts_with_its_first_key(
     key: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After `new,old`, what was stored under the old key opens, and what is stored needs only the new one."""
+    """After `new,old`, old files open, and what is stored needs only the new key."""
     put_production_credentials("alpaca", ALPACA)
     new = Fernet.generate_key().decode()
     monkeypatch.setenv("SECRETS_ENCRYPTION_KEY", f"{new}, {key}")
@@ -195,7 +195,7 @@ def test_a_changed_byte_or_a_cut_is_refused(key: str, folder: Path) -> None:
 def test_an_unknown_content_is_refused_without_being_shown(
     inner: bytes, key: str, folder: Path
 ) -> None:
-    """Even a file that the key opens is refused if it is not in our shape; its text appears nowhere."""
+    """A file that the key opens, but of another form, is refused; its text appears nowhere."""
     folder.mkdir()
     path = folder / "alpaca.enc"
     path.write_bytes(Fernet(key).encrypt(inner))
@@ -219,7 +219,7 @@ def test_another_key_opens_nothing_and_replaces_nothing(
 @posix_only
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660, 0o644])
 def test_a_file_open_to_others_is_refused(mode: int, key: str, folder: Path) -> None:
-    """Credentials that others could read or change are not used, and the sentence gives the command."""
+    """Credentials that others could read or change are not used; the sentence has the command."""
     path = put_production_credentials("alpaca", ALPACA)
     path.chmod(mode)
     assert f"`chmod 600 {path}`" in refused()
@@ -227,7 +227,7 @@ def test_a_file_open_to_others_is_refused(mode: int, key: str, folder: Path) -> 
 
 @posix_only
 def test_links_pipes_and_folders_are_refused(key: str, folder: Path) -> None:
-    """Only a regular file is read: no link is followed, no pipe is waited for, no folder is opened."""
+    """Only a regular file is read: no link is followed, no pipe awaited, no folder opened."""
     real = put_production_credentials("alpaca", ALPACA)
     (folder / "link.enc").symlink_to(real)
     if sys.platform != "win32":  # the type checker on Windows knows no mkfifo
@@ -254,6 +254,6 @@ def test_a_failed_write_leaves_the_older_file(
     assert get_production_credentials("alpaca") == ALPACA
 
 
-def test_the_default_folder_is_the_article_s() -> None:
-    """Without SECRETS_DIR, credentials are looked for where the article keeps them."""
+def test_the_default_folder() -> None:
+    """Without SECRETS_DIR, credentials are in `/secrets`."""
     assert settings.get("SECRETS_DIR") == "/secrets"

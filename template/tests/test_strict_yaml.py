@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_team_utils import strict_yaml
@@ -55,6 +55,7 @@ def test_what_is_not_plain_is_refused(text: str, words: str) -> None:
     assert words in refused(text)
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.lists(PIECES).map("".join)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text ends in another exception."""

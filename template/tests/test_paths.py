@@ -1,0 +1,57 @@
+"""Where the project is, and where this user's caches are."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from quant_team_utils.paths import ProjectNotFoundError, project_root, user_cache
+
+
+def test_the_root_is_found_from_a_folder_below(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nearest folder upward with `.copier-answers.yml` is the root; QUANT_ROOT wins."""
+    monkeypatch.delenv("QUANT_ROOT")
+    (tmp_path / ".copier-answers.yml").touch()
+    below = tmp_path / "notebooks" / "alice"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert project_root() == tmp_path.resolve()
+    monkeypatch.setenv("QUANT_ROOT", str(below))
+    assert project_root() == below.resolve()
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path / "nowhere"))
+    with pytest.raises(ProjectNotFoundError, match="QUANT_ROOT names"):
+        project_root()
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "cache"),
+    [
+        ("linux", {}, "home/.cache/quant-team"),
+        ("linux", {"XDG_CACHE_HOME": "{home}/caches"}, "home/caches/quant-team"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "home/.cache/quant-team"),
+        ("linux", {"XDG_CACHE_HOME": ""}, "home/.cache/quant-team"),
+        ("darwin", {"XDG_CACHE_HOME": "{home}/caches"}, "home/Library/Caches/quant-team"),
+        ("win32", {}, "home/AppData/Local/quant-team"),
+        ("win32", {"LOCALAPPDATA": "{home}/Local"}, "home/Local/quant-team"),
+    ],
+)
+def test_caches_are_where_the_platform_keeps_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    variables: dict[str, str],
+    cache: str,
+) -> None:
+    """Each system has its place, and the user's own setting wins where the system has one."""
+    home = tmp_path / "home"
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(home=home))
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert user_cache() == tmp_path / cache
