@@ -209,6 +209,18 @@ def _labels(symbol: str, now: datetime) -> list[int]:
     return [at for begun, at in opens(symbol, "1d") if begun <= milliseconds(now)]
 
 
+@pytest.mark.parametrize("symbol", HOURLY_SYMBOLS)
+def test_a_clock_that_is_set_wrong_is_a_documented_error(symbol: str) -> None:
+    """In 1970, and in the first days of the prices, every route answers, if only with an error."""
+    starts = [datetime(1970, 1, 1, tzinfo=UTC), datetime(2009, 12, 30, tzinfo=UTC)]
+    for now in (start + number * 6 * HOUR for start in starts for number in range(40)):
+        for path, name in (("ticker", "symbols"), ("depth", "symbol"), ("trades", "symbol")):
+            params = {name: symbol}
+            status, body = sandbox.answer(f"/v1/market/{path}", params, {}, now=milliseconds(now))
+            assert (status, body["code"]) in [(200, 0), (500, 5000)]
+        assert isinstance(klines(symbol, "1M", now, 3), list)
+
+
 def test_the_routes_without_prices_answer_at_any_hour() -> None:
     """Symbols, intervals, factors, hours and the key do not depend on the time of day."""
     for now in hours(*PERIODS["a week with a half day and holidays"]):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quant_team_data import markets, synthetic
-from quant_team_data.listings import BASE, generator
+from quant_team_data.listings import BASE, EPOCH, Listing, generator
 from quant_team_data.markets import DAY, INTERVALS, Session, market_of
 from quant_team_data.sandbox_requests import (
     Data,
@@ -123,7 +123,7 @@ def _ticker(params: Params, now: int) -> list[Data]:
 def _quote(requested: Requested, now: int) -> Data:
     decimals = requested.listing.decimals
     tick = 10**-decimals
-    before, today = synthetic.bars(requested.listing, "1d", 2, now=now)
+    before, today = _newest(requested.listing, "1d", 2, now)
     last = float(today["close"])
     prior = float(before["close"])
     prices = {
@@ -140,10 +140,18 @@ def _quote(requested: Requested, now: int) -> Data:
     return requested.head(timestamp=now, **texts)
 
 
+def _newest(listing: Listing, interval: str, count: int, now: int) -> list[Data]:
+    """Return so many bars, or the error for a clock that is set to before there were prices."""
+    bars = synthetic.bars(listing, interval, count, now=now)
+    if len(bars) < count:
+        raise RequestError(500, 5000, f"No prices before {EPOCH}: check the clock")
+    return bars
+
+
 def _depth(params: Params, now: int) -> Data:
     requested = one_symbol(params)
     listing = requested.listing
-    (minute,) = synthetic.bars(listing, "1m", 1, now=now)
+    (minute,) = _newest(listing, "1m", 1, now)
     random = generator(f"{listing.name}|depth|{minute['time']}")
     sizes = random.randint(1, 10_000, 20).astype(str).tolist()
     levels = [*range(-1, -11, -1), *range(1, 11)]
