@@ -1,0 +1,184 @@
+"""`quant setup` in a rendered repository: on a fresh copy, on a clone, a second time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Copy, TeamEnvironment, git
+from tests.terminal import finish, open_terminal
+
+pytestmark = pytest.mark.full
+
+
+FIRST_COMMIT = "feat: start the team repository"
+
+
+def state(repository: Path) -> dict[str, object]:
+    """Return everything that a second `quant setup` must leave alone."""
+    return {
+        "head": git(repository, "rev-parse", "HEAD"),
+        "refs": git(repository, "for-each-ref"),
+        "branch": git(repository, "branch", "--show-current"),
+        "status": git(repository, "status", "--porcelain"),
+        "config": git(repository, "config", "--local", "--list"),
+        "env": (repository / ".env").read_bytes(),
+        "mode": (repository / ".env").stat().st_mode,
+    }
+
+
+def test_setup_on_a_fresh_copy(repository: Path) -> None:
+    """Git with `main` and `develop`, one commit that keeps the convention, `.env`, hooks."""
+    assert git(repository, "log", "--all", "--format=%s") == FIRST_COMMIT
+    assert git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads").split() == [
+        "develop",
+        "main",
+    ]
+    assert git(repository, "branch", "--show-current") == "develop"
+    assert git(repository, "status", "--porcelain") == ""
+    assert git(repository, "config", "quant.member") == "alice"
+    assert (repository / ".env").read_bytes() == (repository / ".env.example").read_bytes()
+    if os.name == "posix":
+        assert (repository / ".env").stat().st_mode & 0o777 == 0o600
+    for handle in ("alice", "bob", "charlie"):
+        assert (repository / "notebooks" / handle / "example.ipynb").is_file()
+    modes = git(
+        repository, "ls-files", "--stage", "hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push"
+    )
+    assert {line.split()[0] for line in modes.splitlines()} == {"100755"}
+
+
+def test_setup_a_second_time_changes_nothing(
+    repository: Path, team_environment: TeamEnvironment
+) -> None:
+    """Neither a commit nor a setting nor `.env` changes, even one that the user has edited."""
+    (repository / ".env").write_text("TICKDB_BASE_URL=sandbox\nMINE=1\n", encoding="utf-8")
+    before = state(repository)
+    team_environment.run(repository, "quant", "setup", "--defaults")
+    team_environment.run(repository, "quant", "setup")
+    assert state(repository) == before
+
+
+def test_setup_on_a_clone(clone: Path, team_environment: TeamEnvironment) -> None:
+    """No commit, no branch but a local develop that tracks origin's, on it, and nothing changed."""
+    head = git(clone, "rev-parse", "HEAD")
+    assert git(clone, "branch", "--show-current") == "main"
+    done = team_environment.run(clone, "quant", "setup", "--as", "bob")
+    assert "switched from main to develop" in done.stdout
+    assert git(clone, "rev-parse", "main") == head
+    assert git(clone, "branch", "--show-current") == "develop"
+    branches = git(clone, "for-each-ref", "--format=%(refname:short)", "refs/heads")
+    assert branches.split() == ["develop", "main"]
+    assert git(clone, "rev-parse", "--abbrev-ref", "develop@{upstream}") == "origin/develop"
+    assert git(clone, "status", "--porcelain") == ""
+    assert git(clone, "config", "quant.member") == "bob"
+    assert "docs/publishing.md" not in done.stdout, "it is published already"
+    before = state(clone)
+    team_environment.run(clone, "quant", "setup")
+    assert state(clone) == before
+
+
+def test_setup_on_a_clone_leaves_uncommitted_work_where_it_is(
+    clone: Path, team_environment: TeamEnvironment
+) -> None:
+    """With a changed file on main there is no switch, and a line says how to take it on."""
+    (clone / "README.md").write_text("# mine\n", encoding="utf-8")
+    done = team_environment.run(clone, "quant", "setup", "--as", "bob")
+    assert git(clone, "branch", "--show-current") == "main"
+    assert "`git switch develop` takes them on" in done.stdout
+    assert (clone / "README.md").read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_setup_on_a_clone_leaves_a_feature_branch_alone(
+    clone: Path, team_environment: TeamEnvironment
+) -> None:
+    """Only somebody on main is moved."""
+    git(clone, "switch", "--quiet", "-c", "feature/bob/mine")
+    team_environment.run(clone, "quant", "setup", "--as", "bob")
+    assert git(clone, "branch", "--show-current") == "feature/bob/mine"
+
+
+def test_setup_ends_with_the_page_on_publishing(
+    copy: Copy, team_environment: TeamEnvironment
+) -> None:
+    """A fresh repository has no remote yet: the page that says how to publish it exists."""
+    folder = copy()
+    done = team_environment.run(folder, "quant", "setup", "--defaults")
+    assert done.stdout.splitlines()[-1] == "To publish this repository: docs/publishing.md."
+    assert (folder / "docs" / "publishing.md").is_file()
+
+
+def test_a_personal_ignore_list_does_not_decide_what_is_committed(
+    copy: Copy, team_environment: TeamEnvironment, tmp_path: Path
+) -> None:
+    """With `data/` and `*.yaml` ignored by the member everywhere, the first commit is the same."""
+    plain = copy("plain")
+    team_environment.run(plain, "quant", "setup", "--defaults")
+    ignored = tmp_path / "ignored"
+    ignored.write_text("data/\n*.yaml\n", encoding="utf-8")
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f"[core]\n\texcludesFile = {ignored}\n", encoding="utf-8")
+    folder = copy("picky")
+    variables = {"GIT_CONFIG_GLOBAL": str(settings)}
+    team_environment.run(folder, "quant", "setup", "--defaults", env=variables, check=False)
+    assert git(folder, "ls-files").splitlines() == git(plain, "ls-files").splitlines()
+
+
+def test_setup_gives_git_an_author_where_it_has_none(
+    copy: Copy, team_environment: TeamEnvironment
+) -> None:
+    """A machine that never used git gets the member's name and an address that reaches nobody."""
+    folder = copy()
+    empty = folder.parent / "empty"
+    empty.write_text("", encoding="utf-8")
+    done = team_environment.run(
+        folder, "quant", "setup", "--as", "charlie", env={"GIT_CONFIG_GLOBAL": str(empty)}
+    )
+    assert (
+        git(folder, "log", "--format=%an <%ae>", "-1") == "Charlie <charlie@users.noreply.invalid>"
+    )
+    assert "git had no user name" in done.stdout
+    assert empty.read_text(encoding="utf-8") == ""
+
+
+def test_setup_without_a_terminal_asks_for_as(
+    copy: Copy, team_environment: TeamEnvironment
+) -> None:
+    """Without a terminal, --as or --defaults, nothing is done; the sentence says what to type."""
+    folder = copy()
+    done = team_environment.run(folder, "quant", "setup", check=False)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        == "quant: Who are you? Run `quant setup --as HANDLE` with one of: alice, bob, charlie."
+    )
+    assert not (folder / ".git").exists()
+    assert not (folder / ".env").exists()
+
+
+def test_on_a_terminal_setup_asks_who_you_are_until_it_knows(
+    clone: Path, team_environment: TeamEnvironment
+) -> None:
+    """The one question of the set-up; a mistyped handle is asked again, with the nearest one."""
+    terminal = open_terminal(team_environment, clone, "setup")
+    terminal.expect(r"Who are you \(alice, bob, charlie\)\?")
+    terminal.sendline("bbo")
+    terminal.expect(r"did you mean bob\?")
+    terminal.expect(r"Who are you \(alice, bob, charlie\)\?")
+    terminal.sendline("bob")
+    finish(terminal)
+    assert git(clone, "config", "quant.member") == "bob"
+
+
+def test_on_a_terminal_a_mistyped_option_is_asked_again(
+    clone: Path, team_environment: TeamEnvironment
+) -> None:
+    """`quant setup --as bbo` does not end there: it says what is wrong and asks."""
+    terminal = open_terminal(team_environment, clone, "setup", "--as", "bbo")
+    terminal.expect(r"did you mean bob\?")
+    terminal.expect(r"Who are you \(alice, bob, charlie\)\?")
+    terminal.sendline("charlie")
+    finish(terminal)
+    assert git(clone, "config", "quant.member") == "charlie"
