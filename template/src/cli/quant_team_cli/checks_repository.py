@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from quant_team_cli import copier, template
+from quant_team_cli import template, updating
 from quant_team_cli.checks import Check, listed, rebuild_line, setup_line
 from quant_team_utils import git, origin, roster
 from quant_team_utils.paths import MARKER
@@ -186,7 +186,7 @@ def check_template(root: Path) -> Check:
 
 def check_update(root: Path) -> Check:
     """No conflict of an update is left: Copier ends with success even where it leaves some."""
-    unmerged = copier.unmerged(root)
+    unmerged = updating.unmerged(root)
     if unmerged:
         return _unresolved(unmerged, "unmerged")
     rejected = git.run(root, "ls-files", "--cached", "--others", "--", "*.rej").splitlines()

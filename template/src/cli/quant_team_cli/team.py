@@ -15,7 +15,7 @@ import click
 import yaml
 
 from infrastructure import access
-from quant_team_cli import copier
+from quant_team_cli import copier, updating
 from quant_team_cli.setup import add_notebook_folders
 from quant_team_cli.template import read_answers, recorded, require_reachable
 from quant_team_utils import console, git, roster
@@ -122,7 +122,8 @@ def update(root: Path, team: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "team.yml"
         data.write_text(text, encoding="utf-8")
-        copier.update(root, "--vcs-ref=:current:", f"--data-file={data}")
+        source = recorded(root).source
+        updating.update(root, source, "--vcs-ref=:current:", f"--data-file={data}")
     add_notebook_folders(root)
     access.compile(root)
 
@@ -157,7 +158,7 @@ def apply_editor(root: Path, old: list[Any]) -> list[Any] | None:
         text = edited
         try:
             return _apply_text(root, old, text)
-        except (RosterSyntaxError, copier.RefusedRosterError) as error:
+        except (RosterSyntaxError, updating.RefusedRosterError) as error:
             click.confirm(f"{error} Edit again?", default=True, abort=True)
         except QuantError as error:
             kept = _keep(root, text)
@@ -198,10 +199,10 @@ def edit(path: Path | None) -> None:
     """Change the roster, in your editor or from a file; leaves the change uncommitted."""
     root = project_root()
     old = read_answers(root)["team"]
-    copier.require_ready(root, "team")
+    updating.require_ready(root, "team")
     require_reachable(root, recorded(root))
     copier.find()
-    before = copier.untracked(root)
+    before = updating.uncommitted(root)
     team = apply_file(root, old, path) if path else apply_editor(root, old)
     if team is None:
         click.echo("Nothing changed.")
@@ -212,7 +213,7 @@ def edit(path: Path | None) -> None:
     for warning in access.warnings(roster.load(root)):
         click.echo(f"  warning: {warning}", err=True)
     subject = phrases[0] if len(phrases) == 1 else "change the team"
-    line = copier.commit_line(root, before, f"feat: {subject}")
+    line = updating.commit_line(root, before, f"feat: {subject}")
     click.echo(f"\nReview with `git diff`, then:\n  {line}")
 
 

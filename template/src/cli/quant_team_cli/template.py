@@ -17,7 +17,7 @@ import click
 import yaml
 from packaging.version import InvalidVersion, Version
 
-from quant_team_cli import copier
+from quant_team_cli import updating
 from quant_team_utils import files, git
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER, project_root
@@ -201,19 +201,19 @@ def print_news() -> None:
 def update(version: str | None) -> None:
     """Update from the template; leaves the changes uncommitted, for review."""
     root = project_root()
-    copier.require_ready(root, "template")
+    updating.require_ready(root, "template")
     template = recorded(root)
     require_reachable(root, template)
-    before = copier.untracked(root)
-    copier.update(root, *([f"--vcs-ref={version}"] if version else []))
+    before = updating.uncommitted(root)
+    options = [f"--vcs-ref={version}"] if version else []
+    updating.update(root, template.source, *options)
     now = recorded(root).version
-    changed = [path for _, path in copier.git_changes(root) if path not in before]
-    if not changed:
+    if updating.uncommitted(root) == before:
         click.echo(f"Nothing changed: this repository is at {now}.")
         return
     click.echo(f"  template {template.version} -> {now}")
     _compile_anew(root)
-    line = copier.commit_line(root, before, SUBJECT)
+    line = updating.commit_line(root, before, SUBJECT)
     click.echo(
         "\nReview with `git diff`, then:\n"
         f"  pip install -r requirements.txt && quant doctor\n  {line}"

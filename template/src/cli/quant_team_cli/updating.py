@@ -1,0 +1,217 @@
+"""What `quant team edit` and `quant template update` have in common: one safe `copier update`.
+
+Copier refuses a tree with any untracked file, which is the normal state of a researcher. So it runs
+in a worktree of its own, of HEAD, and what it changed there is brought back. Results and notebooks
+that are not committed stay as they are; nothing is stashed, moved or staged.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from quant_team_cli import copier
+from quant_team_utils import git, roster
+from quant_team_utils.errors import QuantError
+
+FREE = ("results/", "notebooks/")  # daily work here is no obstacle
+OTHERS = '":^results" ":^notebooks"'  # everything but FREE, as git takes it
+SHARED_BRANCHES = ("main", "develop")
+# Personal git settings with which Copier loses edits or files of the team without a word.
+SAFE_SETTINGS = {"apply.whitespace": "nowarn", "core.excludesFile": ""}
+
+
+class UpdateError(QuantError):
+    """Copier cannot run in this repository now, or it failed; nothing has changed."""
+
+
+class RefusedRosterError(UpdateError):
+    """The template does not accept the roster; nothing has changed."""
+
+
+class ConflictError(UpdateError):
+    """The change is made, but conflicts with edits of the team."""
+
+
+def require_ready(root: Path, topic: str) -> None:
+    """Refuse to update where that could lose work or could not be reviewed.
+
+    Args:
+        root: the team repository.
+        topic: the last part of the branch that is suggested.
+
+    Raises:
+        UpdateError: there is no repository, something outside `results/` and `notebooks/` is not
+            committed, or the branch is a shared one.
+    """
+    if not git.is_repository(root):
+        raise UpdateError(f"{root} is not a git repository: run `quant setup` first.")
+    for state, path in changes(root):
+        if not path.startswith(FREE):
+            raise UpdateError(
+                f"The work tree is not clean ({state.strip()} {path}): commit or stash first."
+            )
+    branch = git.branch(root)
+    if branch is None or branch in SHARED_BRANCHES:
+        who = roster.me(root) or "HANDLE"
+        raise UpdateError(
+            f"This is changed by pull request, not on {branch or 'a detached HEAD'}: "
+            f"run `git switch -c feature/{who}/{topic} develop` first."
+        )
+
+
+def changes(root: Path, *options: str) -> list[tuple[str, str]]:
+    """Return what `git status` lists, as (state, path); state is `??` for an untracked path."""
+    listed = git.run(root, "status", "--porcelain", "-z", "--no-renames", *options)
+    return [(line[:2], line[3:]) for line in listed.split("\0") if line]
+
+
+def uncommitted(root: Path) -> list[str]:
+    """Return the paths that are changed or untracked, each file by itself."""
+    return [path for _, path in changes(root, "--untracked-files=all")]
+
+
+def unmerged(root: Path) -> list[str]:
+    """Return the files in which an update or a merge left a conflict that git knows of."""
+    return git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
+
+
+def update(root: Path, source: str, *arguments: str) -> None:
+    """Run `copier update` with safe settings; answered questions are not asked again.
+
+    Args:
+        root: the team repository; `require_ready` holds.
+        source: the template's address as it is recorded.
+        arguments: further arguments of `copier update`.
+
+    Raises:
+        RefusedRosterError: the template does not accept the roster.
+        ConflictError: it is done, but conflicts with edits of the team.
+        UpdateError: it failed; nothing has changed.
+    """
+    command = [*copier.find(), "update", "--skip-answered", "--defaults", "--quiet", *arguments]
+    # A path such as ../template must lead to the same place from the worktree.
+    beside = root.parent if source.startswith(".") else None
+    with _worktree(root, beside) as worktree:
+        done = subprocess.run(
+            command,
+            cwd=worktree,
+            env=_environment(),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if done.returncode:
+            raise _failure(copier.last_line(done))
+        _bring_back(worktree, root)
+    conflicts = unmerged(root)
+    if conflicts:
+        raise ConflictError(
+            f"The update conflicts with edits in {', '.join(conflicts)}: resolve the marked "
+            "lines, then run `quant access compile`; to undo it all, run "
+            f"`git checkout HEAD -- . {OTHERS}`."
+        )
+
+
+def commit_line(root: Path, before: Sequence[str], subject: str) -> str:
+    """Return the line that commits what changed, and none of what was uncommitted before.
+
+    Args:
+        root: the team repository, after the change.
+        before: what `uncommitted` returned before it.
+        subject: of the commit.
+    """
+    commit = f'git commit -m "{subject}"'
+    if not before:
+        return f"git add -A && {commit}"
+    lines = [f"git add -A . {OTHERS}"]
+    new = [path for path in uncommitted(root) if path.startswith(FREE) and path not in before]
+    if new:
+        lines.append(f"git add {' '.join(new)}")
+    return " && ".join([*lines, commit])
+
+
+# Details
+
+
+def _failure(reason: str) -> UpdateError:
+    refused = re.search(r"question 'team': (.+)", reason)
+    if refused:
+        return RefusedRosterError(f"The template rejected the roster: {refused[1].rstrip('.')}.")
+    if "Unknown revision" in reason:
+        return UpdateError(
+            "The template's source no longer has the version that this repository is at: "
+            "run `quant template update` first."
+        )
+    return UpdateError(
+        f"Copier could not apply the change and left the repository as it was: {reason}"
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Return the process environment with safe git settings added to those that it has."""
+    environment = dict(os.environ)
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    for number, (key, value) in enumerate(SAFE_SETTINGS.items(), start=count):
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    environment["GIT_CONFIG_COUNT"] = str(count + len(SAFE_SETTINGS))
+    return environment
+
+
+@contextmanager
+def _worktree(root: Path, parent: Path | None) -> Iterator[Path]:
+    """Yield a new worktree of HEAD, and remove it."""
+    with tempfile.TemporaryDirectory(prefix="quant-update-", dir=parent) as folder:
+        git.run(root, "worktree", "prune")
+        git.run(root, "worktree", "add", "--quiet", "--detach", folder, "HEAD")
+        try:
+            yield Path(folder)
+        finally:
+            with suppress(git.GitError):  # the next prune forgets it
+                git.run(root, "worktree", "remove", "--force", folder)
+
+
+def _bring_back(worktree: Path, root: Path) -> None:
+    """Make the changes of the worktree in the repository, conflicts included.
+
+    Raises:
+        UpdateError: a file that is not committed would be overwritten; nothing has changed.
+    """
+    listed = changes(worktree, "--untracked-files=all", "--ignored")
+    paths = [path for _, path in listed]
+    for path in uncommitted(root):
+        if path in paths:
+            raise UpdateError(
+                f"The update changes {path}, which has changes of yours: commit or stash them."
+            )
+    for path in paths:
+        origin, target = worktree / path, root / path
+        if origin.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(origin, target)
+        else:
+            target.unlink(missing_ok=True)
+    _mark_unmerged(worktree, root)
+
+
+def _mark_unmerged(worktree: Path, root: Path) -> None:
+    """Tell git in the repository which files of the worktree are in conflict."""
+    stages = git.run(worktree, "ls-files", "--unmerged", "-z")
+    if not stages:
+        return
+    removed = ""
+    for entry in stages.rstrip("\0").split("\0"):
+        facts, path = entry.split("\t", 1)
+        digest = facts.split()[1]
+        removed += f"0 {'0' * len(digest)}\t{path}\0"
+    command = ["git", "update-index", "-z", "--index-info"]
+    subprocess.run(command, cwd=root, input=(removed + stages).encode(), check=True)
