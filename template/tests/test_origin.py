@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -140,6 +141,25 @@ def test_a_copy_in_site_packages_is_foreign(
         assert place / "quant_team_copy.py" in origin.foreign_modules(tmp_path)
     finally:
         del sys.modules["quant_team_copy"]
+
+
+def test_a_file_that_changed_after_its_import_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel that holds older code is told so, until the module is reloaded. [origin]"""
+    path = tmp_path / "quant_team_edited.py"
+    path.write_text("X = 1\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("quant_team_edited")
+    try:
+        origin.check_unchanged()
+        path.write_text("X = 2  # edited\n", encoding="utf-8")
+        with pytest.raises(origin.OriginError, match=r"edited\.py has changed.*restart the kernel"):
+            origin.check_unchanged()
+        importlib.reload(module)
+        origin.check_unchanged()
+    finally:
+        del sys.modules["quant_team_edited"]
 
 
 def test_the_sentence_names_the_line_that_fixes_it(

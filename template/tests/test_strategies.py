@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -70,20 +72,27 @@ def test_an_unknown_strategy_gets_the_nearest() -> None:
         load("momentun")
 
 
-def test_listing_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A strategy that cannot be imported is listed all the same, a helper (_x) is not."""
-    (tmp_path / "broken.py").write_text("raise RuntimeError\n", encoding="utf-8")
-    (tmp_path / "_helper.py").write_text("", encoding="utf-8")
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let strategies be found in a folder of the test's own; what it imports is forgotten."""
     monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name.startswith("quant_team_strategies."):
+            del sys.modules[name]
+
+
+def test_listing_imports_nothing(folder: Path) -> None:
+    """A strategy that cannot be imported is listed all the same, a helper (_x) is not."""
+    (folder / "broken.py").write_text("raise RuntimeError\n", encoding="utf-8")
+    (folder / "_helper.py").write_text("", encoding="utf-8")
     assert names() == ["broken"]
 
 
-def test_a_half_written_strategy_says_what_it_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_half_written_strategy_says_what_it_lacks(folder: Path) -> None:
     """A module without the parts of a strategy is refused by the names of the parts."""
-    (tmp_path / "half_written.py").write_text("SYMBOLS = ()\nDEFAULTS = {}\n", encoding="utf-8")
-    monkeypatch.setattr(quant_team_strategies, "__path__", [str(tmp_path)])
+    (folder / "half_written.py").write_text("SYMBOLS = ()\nDEFAULTS = {}\n", encoding="utf-8")
     with pytest.raises(StrategyError, match="lacks INTERVAL, target_weights"):
         load("half_written")
 

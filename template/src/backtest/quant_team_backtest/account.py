@@ -164,7 +164,8 @@ def _axis(series: list[Bars]) -> Times:
     for bars in series:
         moments.append(bars.opened)
         moments.append(bars.closed)
-    times = np.sort(np.concatenate(moments))
+    times = np.concatenate(moments)
+    times.sort()
     is_first = np.ones(len(times), dtype=bool)
     is_first[1:] = np.diff(times) > 0
     return np.asarray(times[is_first])
@@ -173,7 +174,8 @@ def _axis(series: list[Bars]) -> Times:
 def _is_close(times: Times, series: list[Bars]) -> NDArray[np.bool_]:
     is_close = np.zeros(len(times), dtype=bool)
     for bars in series:
-        is_close[np.searchsorted(times, bars.closed)] = True
+        moments = np.searchsorted(times, bars.closed)
+        is_close[moments] = True
     return is_close
 
 

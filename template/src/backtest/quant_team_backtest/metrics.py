@@ -125,11 +125,14 @@ def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float | Und
     ratio = _ratio(returns)
     if isinstance(ratio, Undefined):
         return ratio
-    scaled = (returns - returns.mean()) / returns.std()
+    centred = returns - returns.mean()
+    scaled = centred / returns.std()
     skewness = float(np.mean(scaled**3))
     kurtosis = float(np.mean(scaled**4))
     skewed = skewness * ratio
-    heavy = (kurtosis - 1) / 4 * ratio**2
+    weight = (kurtosis - 1) / 4
+    squared = ratio**2
+    heavy = weight * squared
     spread = 1 - skewed + heavy
     if spread <= 0:
         return Undefined("the daily returns are too uneven for it")

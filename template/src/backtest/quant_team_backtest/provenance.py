@@ -40,11 +40,13 @@ def has_commit(root: Path) -> bool:
 
 
 def check_origin(root: Path) -> None:
-    """Refuse to run modules of another folder, if a result would name this project's commit.
+    """Refuse to run other code than a result would name.
 
     Raises:
-        OriginError: the modules that are imported are not this project's.
+        OriginError: a module is not this project's, which has a commit to be named; or its file
+            has changed since it was imported.
     """
+    origin.check_unchanged()
     if origin.foreign_modules(root) and has_commit(root):
         origin.check(root)
 
@@ -60,8 +62,9 @@ def code(root: Path, strategy: str) -> Code:
         strategy: name of the one that ran.
 
     Raises:
-        OriginError: the modules that are imported are not this project's.
+        OriginError: as `check_origin`.
     """
+    origin.check_unchanged()
     sources = origin.sources_digest(root, lambda module: _computes(module, strategy))
     if not has_commit(root):
         return Code(sources=sources)

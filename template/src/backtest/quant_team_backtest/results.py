@@ -138,10 +138,18 @@ def _publish(path: Path, claim: Path, text: str, name: str, number: int) -> bool
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style, but lists of short values on one line; no anchors for what occurs twice."""
+    """Block style, but lists of short values on one line; no anchors for what occurs twice.
+
+    Text with a line break other than a line feed is quoted with escapes: PyYAML would read such a
+    break as a blank.
+    """
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = '"' if _ODD_BREAKS.search(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
     def represent_sequence(
         self,
@@ -152,6 +160,10 @@ class _Dumper(yaml.SafeDumper):
         node = super().represent_sequence(tag, sequence, flow_style)
         node.flow_style = all(_is_short(part) for part in node.value)
         return node
+
+
+_ODD_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def _is_short(node: yaml.Node) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import Any
@@ -99,7 +99,7 @@ def _time(value: date, place: str) -> str:
 
 
 def _collection(
-    value: Mapping[Any, Any] | list[Any] | tuple[Any, ...],
+    value: Mapping[Any, Any] | Sequence[Any],
     place: str,
     above: tuple[int, ...],
 ) -> Value:
@@ -111,14 +111,16 @@ def _collection(
     if not isinstance(value, Mapping):
         parts = []
         for i, part in enumerate(value):
-            parts.append(_plain(part, f"{place}[{i}]", inside))
+            where = f"{place}[{i}]"
+            parts.append(_plain(part, where, inside))
         return parts
     mapping = {}
     for key, part in value.items():
         if not isinstance(key, str):
             raise _refused(f"the key of {place}", key, "keys are text")
         name = _plain(key, f"a key of {place}", inside)
-        mapping[name] = _plain(part, f"{place}.{name}", inside)
+        where = f"{place}.{name}"
+        mapping[name] = _plain(part, where, inside)
     return mapping
 
 

@@ -2,7 +2,8 @@
 
 A result records the commit of the project it is logged in. Python may import the project's packages
 from somewhere else: another worktree or another member's clone whose environment is active, or a
-copy in site-packages. Then the recorded commit is not that of the code that ran.
+copy in site-packages. Or a file has changed since a notebook's kernel imported it. Then the commit
+that is recorded is not that of the code that ran.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import NamedTuple
 
 from quant_team_utils.errors import QuantError
 
@@ -43,6 +46,27 @@ def check(root: Path) -> None:
         raise OriginError(explain(root, foreign))
 
 
+def check_unchanged() -> None:
+    """Refuse to go on with modules whose files have changed since this function first saw them.
+
+    A module that is reloaded counts as new.
+
+    Raises:
+        OriginError: one has changed; the text names it.
+    """
+    for name, path in imported().items():
+        spec = sys.modules[name].__spec__
+        digest = hashlib.sha256(path.read_bytes()).digest()
+        known = _SEEN.get(name)
+        if known is None or known.spec is not spec:
+            _SEEN[name] = _Seen(spec, digest)
+        elif known.digest != digest:
+            raise OriginError(
+                f"{path} has changed since Python imported it, so a result would name code that "
+                "did not run: restart the kernel, or reload the module."
+            )
+
+
 def explain(root: Path, foreign: list[Path]) -> str:
     """Return the sentence about foreign modules: the first of them, and the line that fixes it."""
     return (
@@ -68,7 +92,8 @@ def sources_digest(root: Path, counts: Callable[[str], bool] | None = None) -> s
     digest = hashlib.sha256()
     for name in sorted(named):
         content = named[name].read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode())
+        head = f"{name}\0{len(content)}\0"
+        digest.update(head.encode())
         digest.update(content)
     return f"sha256:{digest.hexdigest()}"
 
@@ -84,6 +109,14 @@ def imported() -> dict[str, Path]:
 
 
 # Details
+
+
+class _Seen(NamedTuple):
+    spec: ModuleSpec | None
+    digest: bytes
+
+
+_SEEN: dict[str, _Seen] = {}
 
 
 def _is_in(path: Path, root: Path) -> bool:
@@ -108,7 +141,9 @@ def _fix(root: Path, module: Path) -> str:
     for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         if entry and module.is_relative_to(Path(entry).resolve()):
             return "unset PYTHONPATH, which names that folder"
-    own = root / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if own.is_file() and Path(sys.prefix).resolve() != own.parent.parent.resolve():
+    environment = root / ".venv"
+    own = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    is_active = Path(sys.prefix).resolve() == environment.resolve()
+    if own.is_file() and not is_active:
         return f"use this project's own interpreter, {own}"
     return f'`"{sys.executable}" -m pip install -e "{root}"` makes this environment this project\'s'
