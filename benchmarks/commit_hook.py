@@ -33,7 +33,8 @@ PACKAGES = [
 ]
 GOOD = "feat: add replay engine"
 LOCAL = (
-    "  - repo: local\n    hooks:\n      - {{id: x, name: x, entry: '{}', language: system, stages: [commit-msg], "
+    "  - repo: local\n    hooks:\n"
+    "      - {{id: x, name: x, entry: '{}', language: system, stages: [commit-msg], "
     "always_run: true, pass_filenames: {}}}\n"
 )
 
@@ -133,73 +134,80 @@ def with_a_file(repository: Path) -> Callable[[int], None]:
     return variant
 
 
+PEERS = {
+    "conventional-pre-commit": "conventional-pre-commit",
+    "commitizen": "cz check --commit-msg-file",
+}
+RUNNERS = ("pre-commit", "prek")
+
+
+def empty_commits(bench: Bench, bare: Path, whole: Path) -> bool:
+    """Measure empty commits and refused ones; return whether the limits are kept."""
+    alone = bench.directly("commit-msg", *sources())
+    variants = {
+        "no hooks": accepted(bare),
+        "commit-msg": accepted(alone),
+        "commit-msg, judged by Python": accepted(alone, "feat: prüfe"),
+        "commit-msg and hooks/pre-commit": accepted(whole),
+        "refused: commit-msg": refused(alone),
+    }
+    for runner in RUNNERS:
+        floor = bench.through(runner, f"{runner}, nothing", "true")
+        hook = bench.through(runner, f"{runner}, commit-msg")
+        variants[f"{runner}, no hook but `true`"] = accepted(floor)
+        variants[f"{runner}, commit-msg"] = accepted(hook)
+        variants[f"refused: {runner}, commit-msg"] = refused(hook)
+    for name, command in PEERS.items():
+        direct = bench.directly(name, command=command)
+        through = bench.through("pre-commit", f"r-{name}", command)
+        variants[name] = accepted(direct)
+        variants[f"pre-commit, {name}"] = accepted(through)
+        variants[f"refused: {name}"] = refused(direct)
+        variants[f"refused: pre-commit, {name}"] = refused(through)
+    figures = interleave(variants, ROUNDS)
+    kept = report("An empty commit", figures, "no hooks", {"commit-msg": 1.5})
+    for runner in RUNNERS:
+        floor_name = f"{runner}, no hook but `true`"
+        hook_name = f"{runner}, commit-msg"
+        rows = {
+            floor_name: figures[floor_name],
+            hook_name: figures[hook_name],
+        }
+        title = f"The same through {runner}"
+        kept &= report(title, rows, floor_name, {hook_name: 1.1})
+    return kept
+
+
+def commits_of_a_file(bare: Path, whole: Path) -> None:
+    """Measure a commit with a file, which is checked."""
+    for repository in (whole, bare):
+        shutil.copy2(ROOT / "template" / ".pre-commit-config.yaml", repository)
+        shutil.copytree(ROOT / "template" / "hooks", repository / "hooks")
+        git(repository, "add", "--all")
+        git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
+    variants = {
+        "no hooks": with_a_file(bare),
+        "commit-msg and hooks/pre-commit, through prek": with_a_file(whole),
+    }
+    figures = interleave(variants, ROUNDS)
+    report("A commit with one new Python file, `git add` included", figures, "no hooks", {})
+
+
+def sources() -> list[Path]:
+    """Return the files of the commit-message hook."""
+    return [path for path in (ROOT / "hooks").iterdir() if path.is_file()]
+
+
 def main() -> int:
     """Measure, print the tables, and return 1 if a limit is exceeded."""
+    checks = [ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py")]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
-        ours = [path for path in (ROOT / "hooks").iterdir() if path.is_file()]
-        team = [
-            *ours,
-            *(ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py")),
-        ]
-        peers = {
-            "conventional-pre-commit": "conventional-pre-commit",
-            "commitizen": "cz check --commit-msg-file",
-        }
-
         bare = bench.repository("no hooks")
-        alone = bench.directly("commit-msg", *ours)
-        whole = bench.directly("commit-msg + pre-commit", *team)
-        direct = {name: bench.directly(name, command=command) for name, command in peers.items()}
-        floor = {
-            runner: bench.through(runner, f"{runner}, nothing", "true")
-            for runner in ("pre-commit", "prek")
-        }
-        hook = {runner: bench.through(runner, f"{runner}, commit-msg") for runner in floor}
-        run_by = {
-            f"pre-commit, {name}": bench.through("pre-commit", f"r-{name}", peers[name])
-            for name in peers
-        }
-
-        figures = interleave(
-            {
-                "no hooks": accepted(bare),
-                "commit-msg": accepted(alone),
-                "commit-msg, judged by Python": accepted(alone, "feat: prüfe"),
-                "commit-msg and hooks/pre-commit": accepted(whole),
-                **{f"{runner}, no hook but `true`": accepted(floor[runner]) for runner in floor},
-                **{f"{runner}, commit-msg": accepted(hook[runner]) for runner in hook},
-                **{name: accepted(direct[name]) for name in direct},
-                **{name: accepted(run_by[name]) for name in run_by},
-                "refused: commit-msg": refused(alone),
-                "refused: pre-commit, commit-msg": refused(hook["pre-commit"]),
-                **{f"refused: {name}": refused(direct[name]) for name in direct},
-                **{f"refused: {name}": refused(run_by[name]) for name in run_by},
-            },
-            ROUNDS,
-        )
-        kept = report("An empty commit", figures, "no hooks", {"commit-msg": 1.5})
-        for runner in floor:
-            names = [f"{runner}, no hook but `true`", f"{runner}, commit-msg"]
-            rows = {name: figures[name] for name in names}
-            kept = report(f"The same through {runner}", rows, names[0], {names[1]: 1.1}) and kept
-
-        for repository in (whole, bare):
-            shutil.copy2(ROOT / "template" / ".pre-commit-config.yaml", repository)
-            shutil.copytree(ROOT / "template" / "hooks", repository / "hooks")
-            git(repository, "add", "--all")
-            git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
-        files = {
-            "no hooks": with_a_file(bare),
-            "commit-msg and hooks/pre-commit, through prek": with_a_file(whole),
-        }
-        report(
-            "A commit with one new Python file, `git add` included",
-            interleave(files, ROUNDS),
-            "no hooks",
-            {},
-        )
-        return 0 if kept else 1
+        whole = bench.directly("commit-msg + pre-commit", *sources(), *checks)
+        kept = empty_commits(bench, bare, whole)
+        commits_of_a_file(bare, whole)
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
