@@ -49,8 +49,15 @@ class RunCommand(options.Command):
         )
 
 
+def complete_strategy(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the strategies that begin with what is typed, for the shell."""
+    from quant_team_strategies import names
+
+    return [name for name in names() if name.startswith(incomplete)]
+
+
 @click.command(cls=RunCommand)
-@click.argument("strategy")
+@click.argument("strategy", shell_complete=complete_strategy)
 @click.option("--symbols", metavar="A,B", help="Symbols to trade [default: the strategy's].")
 @click.option("--start", metavar="DAY", help="First day [default: DEFAULT_BACKTEST_START].")
 @click.option("--end", metavar="DAY", help="Last day, included [default: DEFAULT_BACKTEST_END].")
