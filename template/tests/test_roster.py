@@ -98,6 +98,7 @@ def team(tmp_path: Path) -> Path:
         ("repository.forge", [], "forge: [], not github or gitlab"),
         ("repository.systems", ["mainframe"], "systems: ['mainframe'], not a list of s3"),
         ("repository.owner", 7, "repository has owner: 7, not text"),
+        ("repository.name", 7, "repository has name: 7, not text"),
         ("roles.admin", {}, "roles has the unknown key 'admin'"),
         (
             "roles.researcher.tickdb",
@@ -109,6 +110,8 @@ def team(tmp_path: Path) -> Path:
         ("members.bob", {"name": "Bob"}, "member bob lacks role"),
         ("members.bob.role", "boss", "member bob has role: 'boss', not researcher or"),
         ("members.bob.name", 7, "member bob has name: 7, not text"),
+        ("members.bob.name", "B\nC", "member bob has name: 'B\\nC'"),
+        ("members.bob.name", "", "member bob has name: ''"),
         ("members.bob.senior", "yes", "member bob has senior: 'yes', not true or false"),
         ("members.bob.left", 1, "member bob has left: 1, not true or false"),
         ("members.bob.boss", True, "member bob has the unknown key 'boss'"),
@@ -170,6 +173,7 @@ def test_live_trading_is_no_grant_of_a_person() -> None:
         ("", "the file is not a mapping"),
         ("just text", "the file is not a mapping"),
         ("7: x", "the file has the unknown key 7"),
+        ("version: &v [*v]\nrepository:\nroles:\nmembers:\n", r"version \[\[\[\.\.\.\]\]\] is not 1"),
     ],
 )
 def test_a_file_that_is_not_plainly_rendered_is_refused(text: str, words: str) -> None:

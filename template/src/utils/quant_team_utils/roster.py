@@ -40,6 +40,10 @@ _Handle = Annotated[
     str,
     msgspec.Meta(pattern=r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", max_length=39),
 ]
+_Name = Annotated[
+    str,
+    msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]+\Z", max_length=80),
+]
 # A space or a line end in a login would write owners, or whole rules, into CODEOWNERS.
 _Login = Annotated[
     str,
@@ -66,7 +70,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     handle: _Handle
-    name: str
+    name: _Name
     role: Literal["researcher", "infrastructure"]
     senior: bool = False
     left: bool = False
@@ -262,6 +266,7 @@ def _rendered(table: Grants, systems: Sequence[str]) -> Grants:
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 _EXPECTED = {
     "handle": "lower-case letters, digits and dashes",
+    "name": "text of 1 to 80 characters",
     "role": " or ".join(ROLES),
     "senior": "true or false",
     "left": "true or false",
@@ -280,9 +285,13 @@ def _fault(what: str) -> RosterError:
     )
 
 
+_shortener = reprlib.Repr()
+_shortener.maxlevel = 2
+
+
 def _shown(value: object) -> str:
     """Return a value from the file, shortened and on one line."""
-    return reprlib.repr(value)
+    return _shortener.repr(value)
 
 
 def _keys(
