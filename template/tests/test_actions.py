@@ -10,14 +10,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import cache, errors, lock
+from quant_team_data import cache, data_client, errors, lock
 from quant_team_data.data_client import (
+    TickDBClient,
     fetch_bars,
 )
 from quant_team_data.markets import milliseconds
 from quant_team_utils import git
 from tests.service import (
     START,
+    Clock,
     Service,
     fault,
     kline,
@@ -26,8 +28,11 @@ from tests.service import (
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture

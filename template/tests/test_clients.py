@@ -12,7 +12,9 @@ import quant_team_data
 from quant_team_data import clients, data_client, errors
 from quant_team_data.data_client import (
     TickDBClient,
+    fetch_latest_price,
     get_api_key,
+    notice,
     source,
 )
 from quant_team_data.markets import milliseconds
@@ -103,3 +105,14 @@ def test_the_package_hands_on_the_public_names() -> None:
             assert getattr(quant_team_data, name) is getattr(data_client, name)
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = quant_team_data.nothing_like_it
+
+
+def test_a_key_beside_the_sandbox_is_not_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sandbox stays sandbox; one line tells."""
+    assert notice() is None
+    monkeypatch.setenv("TICKDB_API_KEY", KEY)
+    assert (
+        notice() == "TICKDB_BASE_URL is sandbox: prices are synthetic, TICKDB_API_KEY is not used."
+    )
+    assert source() == "sandbox"
+    assert fetch_latest_price("BTCUSDT") is not None

@@ -15,19 +15,19 @@ import pytest
 from quant_team_data import data_client, errors
 from quant_team_data.data_client import (
     RateLimitError,
+    TickDBClient,
     fetch_bars,
     fetch_klines,
     fetch_latest_price,
     fetch_many,
     handle_api_response,
-    notice,
-    source,
 )
 from quant_team_data.markets import milliseconds
 from tests.service import (
     KEY,
     NOW,
     START,
+    Clock,
     Ranged,
     Service,
     fault,
@@ -55,8 +55,11 @@ class Plain:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture
@@ -229,17 +232,6 @@ def test_the_clients_own_response_carries_the_means(service: Service) -> None:
     response = data_client.client().request("/v1/market/intervals/kline", {})
     assert handle_api_response(response, sleep=service.clock.sleep) == {"intervals": []}
     assert len(service.requests) == 2
-
-
-def test_a_key_beside_the_sandbox_is_not_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sandbox stays sandbox; one line tells."""
-    assert notice() is None
-    monkeypatch.setenv("TICKDB_API_KEY", KEY)
-    assert (
-        notice() == "TICKDB_BASE_URL is sandbox: prices are synthetic, TICKDB_API_KEY is not used."
-    )
-    assert source() == "sandbox"
-    assert fetch_latest_price("AAPL.US") is not None
 
 
 def test_the_onboarding_line_works() -> None:

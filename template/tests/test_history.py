@@ -11,8 +11,9 @@ import httpx2
 import polars as pl
 import pytest
 
-from quant_team_data import errors, history
+from quant_team_data import data_client, errors, history
 from quant_team_data.data_client import (
+    TickDBClient,
     fetch_bars,
 )
 from quant_team_data.limits import Limiter
@@ -20,6 +21,7 @@ from quant_team_data.markets import milliseconds
 from tests.service import (
     KEY,
     NOW,
+    Clock,
     Ranged,
     Service,
     fault,
@@ -31,8 +33,11 @@ from tests.service import (
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture

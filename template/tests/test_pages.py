@@ -6,21 +6,24 @@ import email.utils
 import threading
 import zlib
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from quant_team_data import data_client, errors
+from quant_team_data import data_client, errors, markets, messages
 from quant_team_data.data_client import (
+    TickDBClient,
     fetch_bars,
     fetch_klines,
 )
+from quant_team_data.markets import DAY
 from tests.service import (
     NOW,
     START,
+    Clock,
     Ranged,
     Service,
     fault,
@@ -32,8 +35,11 @@ from tests.service import (
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture
@@ -165,3 +171,41 @@ def test_a_thousand_calls_with_faults_lose_and_double_no_bar(service: Service) -
     for frame in (first.data | second.data).values():
         assert times(frame) == [bar["time"] for bar in bars]
     assert len(first.data | second.data) == 40
+
+
+WEEKS = [
+    date(2024, 3, 7),  # New York's clocks go forward
+    date(2024, 10, 31),  # and back
+    date(2024, 12, 23),  # half days, holidays, the end of a year
+]
+
+
+@pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "600519.SH", "EURUSD", "BTCUSDT"])
+@pytest.mark.parametrize("first", WEEKS, ids=str)
+def test_a_closed_bar_is_closed_and_stays_as_it_is(symbol: str, first: date) -> None:
+    """At every open and close of a market, to the second: no bar that later changes is given."""
+    market = markets.market_of(symbol)
+    clock = Clock()
+    then = TickDBClient("sandbox", clock=clock)
+    final = TickDBClient("sandbox", clock=lambda: datetime(2025, 3, 3, tzinfo=UTC))
+    begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    for interval in ("1m", "1h", "1d"):
+        whole = final.frame(symbol, interval, begin - 10 * DAY, begin + 10 * DAY)
+        known = messages.bars_of(whole)
+        for moment in edges(market, first):
+            clock.now = moment
+            found = then.klines(symbol, interval, 3)
+            closes = datetime.fromtimestamp(found[-1].time / 1000, UTC)
+            assert markets.bar_end(closes, interval) <= moment
+            place = known.index(found[0])
+            assert known[place : place + 3] == found
+
+
+def edges(market: markets.Market, first: date) -> list[datetime]:
+    """Return the seconds around every open, pause and close of a week."""
+    found = []
+    for session in markets.sessions(market, first, first + 8 * DAY):
+        for hours in session.hours:
+            for edge in hours:
+                found += [edge + timedelta(seconds=seconds) for seconds in (-1, 0, 1, 60)]
+    return found

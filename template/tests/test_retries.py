@@ -12,14 +12,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import errors
+from quant_team_data import data_client, errors
 from quant_team_data.data_client import (
     RateLimitError,
+    TickDBClient,
     TickDBError,
     fetch_klines,
 )
 from tests.service import (
     NOW,
+    Clock,
     Service,
     fault,
     hourly,
@@ -28,8 +30,11 @@ from tests.service import (
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture

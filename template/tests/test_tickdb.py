@@ -12,12 +12,14 @@ import pytest
 
 from quant_team_data import data_client, errors, markets
 from quant_team_data.data_client import (
+    TickDBClient,
     TickDBError,
     fetch_many,
 )
 from quant_team_data.messages import KeyStatus
 from tests.service import (
     KEY,
+    Clock,
     Service,
     fault,
     ok,
@@ -25,8 +27,11 @@ from tests.service import (
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give each test an empty cache, and a sandbox whose clock stands still."""
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 VALUES = ("open", "high", "low", "close", "volume")
 COLUMNS = ("time", *VALUES)
 SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
-_PLAIN = dict.fromkeys(COLUMNS, pl.Float64()) | {"time": pl.Int64()}
 
 # Milliseconds since 1970 in UTC, until the year 2286: what is larger is another unit.
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999_999)]
@@ -396,22 +395,21 @@ def in_milliseconds(time: int) -> int:
 def frame_of(bars: Iterable[Bar]) -> pl.DataFrame:
     """Return bars as a frame of `SCHEMA`, in time order, each time once (the last that came)."""
     rows = list(bars)
-    times = [bar.time for bar in rows]
-    if not all(map(operator.lt, times, times[1:])):
-        by_time = {bar.time: bar for bar in rows}
-        rows = [by_time[time] for time in sorted(by_time)]
-        times = [bar.time for bar in rows]
     # Attributes by name: half the time of attrgetter.
+    times = pl.Series("time", [bar.time for bar in rows], pl.Int64)
     columns = {
-        "time": times,
         "open": [bar.open for bar in rows],
         "high": [bar.high for bar in rows],
         "low": [bar.low for bar in rows],
         "close": [bar.close for bar in rows],
         "volume": [bar.volume for bar in rows],
     }
-    frame = pl.DataFrame(columns, _PLAIN)
-    return frame.with_columns(frame["time"].cast(SCHEMA["time"]))
+    values = [pl.Series(name, column, pl.Float64) for name, column in columns.items()]
+    frame = pl.DataFrame([times.cast(SCHEMA["time"]), *values])
+    moments = times.to_numpy()
+    if (moments[1:] > moments[:-1]).all():
+        return frame
+    return frame.unique("time", keep="last", maintain_order=True).sort("time")
 
 
 def bars_of(frame: pl.DataFrame) -> list[Bar]:
