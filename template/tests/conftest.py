@@ -1,4 +1,4 @@
-"""Every test runs on the sandbox, without a key, in this repository: whatever the machine's own settings say."""
+"""Every test runs on the sandbox, without a key, whatever the machine's own settings say."""
 
 from __future__ import annotations
 

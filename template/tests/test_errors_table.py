@@ -77,7 +77,7 @@ def test_a_code_decides_the_class_whatever_the_http_status(
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_has_one_plain_sentence(code: str) -> None:
-    """The text of an error is one line that ends in a full stop and has no unfilled field, symbol known or not."""
+    """An error is one line that ends in a full stop, with no unfilled field, symbol or not."""
     for symbol in ("AAPL.US", None):
         text = str(error_of(400, {"code": code, "message": "why"}, endpoint="/v1/x", symbol=symbol))
         assert text.endswith(".")
