@@ -244,6 +244,10 @@ FIGURES = {
 }
 
 
+VOLUMES = [0.0, 7.0, 90.0, 1e6]
+WEIGHTS = [0.0, 0.0, 0.2, 0.3, -0.2, -0.1, math.nan]
+
+
 def drawn(seed: int) -> Simulation:
     """Simulate a market that depends on the seed alone."""
     random_ = random.Random(seed)
@@ -254,7 +258,7 @@ def drawn(seed: int) -> Simulation:
         days = sorted(random_.sample(range(80), count))
         opened = np.array(days, dtype=np.int64) * DAY
         prices = [20 + 180 * random_.random() for _ in range(2 * count)]
-        volume = [random_.choice([0.0, 7.0, 90.0, 1e6]) for _ in range(count)]
+        volume = [random_.choice(VOLUMES) for _ in range(count)]
         bars[symbol] = Bars(
             opened=opened,
             closed=opened + DAY // 3,
@@ -263,8 +267,8 @@ def drawn(seed: int) -> Simulation:
             volume=np.array(volume),
             fractional=random_.random() < 0.4,
         )
-        wishes = [0.0, 0.0, 0.2, 0.3, -0.2, -0.1, math.nan]
-        weights[symbol] = np.array([random_.choice(wishes) for _ in range(count)])
+        wishes = [random_.choice(WEIGHTS) for _ in range(count)]
+        weights[symbol] = np.array(wishes)
     assumptions = Assumptions(
         initial_capital=random_.choice([1000.0, 54321.0]),
         fill=random_.choice(["next_open", "next_close"]),

@@ -15,14 +15,34 @@ DAY = metrics.DAY_MS
 
 
 def trade(pnl: float) -> Trade:
-    return Trade("X", 0, DAY, 1.0, 100.0, 100.0 + pnl, pnl)
+    return Trade(
+        symbol="X",
+        opened=0,
+        closed=DAY,
+        quantity=1.0,
+        entry=100.0,
+        exit=100.0 + pnl,
+        pnl=pnl,
+    )
 
 
-def finished(equity: list[float], profits: tuple[float, ...] = (), step: int = DAY) -> Simulation:
-    """Return a backtest of 100 of capital with these equities, one per step."""
-    time = np.arange(1, len(equity) + 1, dtype=np.int64) * step
+def finished(
+    equity: list[float],
+    profits: tuple[float, ...] = (),
+    step: int = DAY,
+) -> Simulation:
+    """Return a simulation of 100 of capital with these equities, one per step."""
+    steps = np.arange(1, len(equity) + 1, dtype=np.int64)
     return Simulation(
-        time, np.array(equity), 100.0, [], [trade(pnl) for pnl in profits], {}, {}, [], False
+        time=steps * step,
+        equity=np.array(equity),
+        initial_capital=100.0,
+        fills=[],
+        trades=[trade(pnl) for pnl in profits],
+        positions={},
+        counts={},
+        warnings=[],
+        ruined=False,
     )
 
 
@@ -48,15 +68,15 @@ def test_all_eight_by_hand() -> None:
 
 def test_probabilistic_sharpe_of_normal_returns() -> None:
     """Without skew, with a kurtosis of 3, the spread is 1 + ratio**2 / 2, written out. [sharpe]"""
-    quantiles = np.array(
-        [statistics.NormalDist(0.05, 1).inv_cdf((i + 0.5) / 999) for i in range(999)]
-    )
+    normal = statistics.NormalDist(0.05, 1)
+    quantiles = np.array([normal.inv_cdf((i + 0.5) / 999) for i in range(999)])
     ratio = quantiles.mean() / quantiles.std(ddof=1)
-    kurtosis = float(np.mean((quantiles - quantiles.mean()) ** 4) / quantiles.std() ** 4)
-    z = ratio * math.sqrt(998) / math.sqrt(1 + (kurtosis - 1) / 4 * ratio**2)
-    assert metrics.probabilistic_sharpe(quantiles) == pytest.approx(
-        0.5 * (1 + math.erf(z / math.sqrt(2)))
-    )
+    centred = quantiles - quantiles.mean()
+    kurtosis = float(np.mean(centred**4) / quantiles.std() ** 4)
+    spread = 1 + (kurtosis - 1) / 4 * ratio**2
+    z = ratio * math.sqrt(998) / math.sqrt(spread)
+    expected = statistics.NormalDist().cdf(z)
+    assert metrics.probabilistic_sharpe(quantiles) == pytest.approx(expected)
 
 
 def test_the_day_ends_at_midnight_utc() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+import quant_team_backtest
 from quant_team_backtest import result as records
 from quant_team_backtest import runner
 from quant_team_backtest.runner import log_backtest_result, run_backtest
-from quant_team_data import cache, data_client, lock
+from quant_team_data import cache, lock
 from quant_team_data.cache import Series
 from quant_team_data.messages import SCHEMA
 from quant_team_strategies import load
@@ -308,6 +311,11 @@ def test_a_month_closes_after_31_days_or_at_the_next(tmp_path: Path) -> None:
     assert np.all(done.simulation.equity == 100_000)
 
 
-def test_the_client_in_use_is_the_sandbox() -> None:
-    """The tests of this file need no key and no network."""
-    assert data_client.source() == "sandbox"
+def test_public_names_are_loaded_when_they_are_used() -> None:
+    """Importing the package imports no numpy; each of its public names is there."""
+    program = "import quant_team_backtest, sys; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    for name in quant_team_backtest.__all__:
+        assert getattr(quant_team_backtest, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'backtest'"):
+        _ = quant_team_backtest.backtest

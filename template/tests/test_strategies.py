@@ -19,9 +19,8 @@ from quant_team_strategies import StrategyError, load, names
 
 def frame(closes: list[float]) -> pl.DataFrame:
     start = datetime(2024, 1, 1, tzinfo=UTC)
-    return pl.DataFrame(
-        {"time": [start + timedelta(days=i) for i in range(len(closes))], "close": closes}
-    )
+    times = [start + timedelta(days=i) for i in range(len(closes))]
+    return pl.DataFrame({"time": times, "close": closes})
 
 
 def test_momentum_by_hand() -> None:
@@ -54,16 +53,17 @@ def test_momentum_holds_what_has_risen() -> None:
 def test_weights_do_not_look_ahead(name: str) -> None:
     """Weights on shorter histories are the beginning of those on the whole one. [decide]"""
     strategy = load(name)
+    parameters = strategy.parameters()
     closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
-    columns = {"open": closes, "high": closes, "low": closes, "volume": [1e6] * 400}
-    bars = frame(closes).with_columns(
-        **{name: pl.Series(values) for name, values in columns.items()}
-    )
+    close = pl.col("close")
+    bars = frame(closes).with_columns(open=close, high=close, low=close, volume=pl.lit(1e6))
     whole = dict.fromkeys(strategy.symbols, bars)
-    full = strategy.target_weights(whole, strategy.parameters())
+    full = strategy.target_weights(whole, parameters)
     for length in (150, 257, 399):
-        cut = strategy.target_weights({s: bars.head(length) for s in whole}, strategy.parameters())
-        assert all(cut[symbol].to_list() == full[symbol].head(length).to_list() for symbol in whole)
+        begun = dict.fromkeys(strategy.symbols, bars.head(length))
+        cut = strategy.target_weights(begun, parameters)
+        for symbol in strategy.symbols:
+            assert cut[symbol].to_list() == full[symbol].head(length).to_list()
 
 
 def test_an_unknown_strategy_gets_the_nearest() -> None:
