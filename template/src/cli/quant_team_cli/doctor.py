@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from quant_team_cli import checks, checks_repository
+from quant_team_cli import checks, checks_repository, removed
 from quant_team_cli.checks import Check
 from quant_team_cli.main import INSTALL
 from quant_team_utils import console
@@ -36,6 +36,7 @@ CHECKS: dict[str, Callable[[Path], Check]] = {
     "access files": checks_repository.check_compiled,
     "template": checks_repository.check_template,
     "last update": checks_repository.check_update,
+    removed.NAME: removed.check_removed,
 }
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
