@@ -1,9 +1,8 @@
-"""A TickDB that only knows how to wait: canned bytes of 5,000 minute bars for any symbol, after a
-fixed delay.
+"""A TickDB that only knows how to wait: the same 5,000 minute bars for any symbol, after a delay.
 
     python benchmarks/canned_server.py PORT [DELAY_MS]
 
-It runs in a process of its own, so that the client's CPU is the client's. It is no sandbox: no
+It runs in a process of its own, so that the client's CPU is the client's. It is not a sandbox: no
 errors, no sessions.
 """
 

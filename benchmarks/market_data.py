@@ -1,10 +1,11 @@
-"""What market data costs: many symbols over the network, decoding, and reading again from the
-cache.
+"""What market data costs.
 
-    python benchmarks/market_data.py [PART ...]     the parts are network, plan, decode, cache; all
-    unless named
+Many symbols over the network, decoding, reading again from the cache, and a whole backtest.
 
-It makes an environment with the team's pins, and runs itself in it, on the client of `template/`.
+    python benchmarks/market_data.py [PART ...]
+
+The parts are network, plan, decode, cache and run; default: all. It makes an environment with the
+team's pins and a team repository, and runs itself in it, on the code of `template/`.
 """
 
 from __future__ import annotations
@@ -21,37 +22,38 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import canned_server  # noqa: E402
+from benchmarks import canned_server, measure  # noqa: E402
 from benchmarks.canned_server import BARS, FIRST, MINUTE, PAGE  # noqa: E402
 
 SYMBOLS = [f"S{number}.US" for number in range(200)]
 CONNECTIONS = 16
 DELAY = 50  # ms
 STOP = FIRST + BARS * MINUTE
-PARTS = ("network", "plan", "decode", "cache")
+PARTS = ("network", "plan", "decode", "cache", "run")
+ABOVE_FLOOR = 0.2  # seconds of CPU that a backtest may cost beyond its imports
 
 
 def table(
     title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]
 ) -> bool:
-    """Print seconds and their ratio to a base row; return whether every ratio is at least or at
-    most its limit.
-    """
+    """Print seconds and their ratio to a base row; return whether every ratio keeps its limit."""
     print(f"\n{title}\n\n| variant | s | x {base} | limit |\n|---|---|---|---|")
     kept = True
     for name, seconds in rows.items():
         ratio = seconds / rows[base]
         sign, limit = limits.get(name, ("", 0.0))
-        kept = kept and (not sign or (ratio <= limit if sign == "<=" else ratio >= limit))
-        print(f"| {name} | {seconds:.3f} | {ratio:.2f} | {f'{sign} {limit}' if sign else ''} |")
+        if sign:
+            kept = kept and (ratio <= limit if sign == "<=" else ratio >= limit)
+        shown = f"{sign} {limit}" if sign else ""
+        print(f"| {name} | {seconds:.3f} | {ratio:.2f} | {shown} |")
     return kept
 
 
@@ -89,10 +91,8 @@ def pages() -> list[dict[str, int | str]]:
     ]
 
 
-def article(port: int) -> None:
-    """Ask as the article does: one `requests.get` after the other, each with a connection of its
-    own.
-    """
+def naive(port: int) -> None:
+    """Ask with one `requests.get` after the other, each over a connection of its own."""
     import requests
 
     for symbol in SYMBOLS:
@@ -118,8 +118,11 @@ def floor(port: int) -> None:
         connection.getresponse().read()
         connections.put(connection)
 
-    query = ["&".join(f"{name}={value}" for name, value in page.items()) for page in pages()]
-    targets = [f"/v1/market/kline?symbol={symbol}&{q}" for symbol in SYMBOLS for q in query]
+    targets = []
+    for symbol in SYMBOLS:
+        for page in pages():
+            query = urlencode({"symbol": symbol, **page})
+            targets.append(f"/v1/market/kline?{query}")
     with ThreadPoolExecutor(CONNECTIONS) as pool:
         list(pool.map(read, targets))
 
@@ -140,7 +143,7 @@ def network() -> bool:
     with server(DELAY) as port:
         client(port, "unlimited")  # imports and the canned bytes
         rows = {
-            "the article's client": median(lambda: article(port), 1),
+            "one requests.get a page": median(lambda: naive(port), 1),
             "16 connections, bytes only": median(lambda: floor(port), 3),
             "shared client, limiter off": median(lambda: client(port, "unlimited"), 3),
         }
@@ -148,8 +151,8 @@ def network() -> bool:
     kept = table(
         title, rows, "16 connections, bytes only", {"shared client, limiter off": ("<=", 1.6)}
     )
-    gain = rows["the article's client"] / rows["shared client, limiter off"]
-    print(f"\nThe shared client is {gain:.1f} times the article's (limit >= 11).")
+    gain = rows["one requests.get a page"] / rows["shared client, limiter off"]
+    print(f"\nThe shared client is {gain:.1f} times as fast as requests (limit >= 11).")
     return kept and gain >= 11
 
 
@@ -165,33 +168,23 @@ def plan() -> bool:
 def decode() -> bool:
     """Measure 1,000,000 bars from bytes to validated columns."""
     import pandas as pd
-    from quant_team_data import data_client
+    import polars as pl
+    from quant_team_data import answers, messages
 
-    bodies = [
-        canned_server.body(s, n, n + PAGE).partition(b"\r\n\r\n")[2]
-        for s in ["A"]
-        for n in range(0, BARS, PAGE)
-    ]
+    bodies = []
+    for first in range(0, BARS, PAGE):
+        response = canned_server.body("A", first, first + PAGE)
+        bodies.append(response.partition(b"\r\n\r\n")[2])
+    series = len(bodies)
     bodies *= 1_000_000 // BARS
-
-    class Response:
-        status_code = 200
-
-        def __init__(self, content: bytes) -> None:
-            self.content = content
+    decoder = messages.decoder(messages.Klines)
 
     def ours() -> None:
         count = 0
-        for start in range(0, len(bodies), BARS // PAGE):  # a series has five pages
-            pages = [
-                data_client._columns(Response(body), "A")
-                for body in bodies[start : start + BARS // PAGE]
-            ]
-            whole = [
-                list(chain.from_iterable(page[n] for page in pages))
-                for n in range(len(data_client.COLUMNS))
-            ]
-            count += len(data_client._frame(whole))
+        for start in range(0, len(bodies), series):
+            part = bodies[start : start + series]
+            frames = [answers.frame(decoder.decode(body).data, "A") for body in part]
+            count += len(pl.concat(frames))
         assert count == 1_000_000
 
     def typed(klines: list[dict[str, Any]]) -> Any:
@@ -221,14 +214,13 @@ def decode() -> bool:
     )
 
 
-def cache() -> bool:
-    """Measure 1,000,000 bars in 200 series, read again."""
+def made_up() -> Any:
+    """Return the bars of one symbol as a frame."""
     import polars as pl
-    from quant_team_data import cache
 
     times = pl.Series("time", range(FIRST, STOP, MINUTE)).cast(pl.Datetime("ms", "UTC"))
     price = pl.Series([100 + number % 977 / 10 for number in range(BARS)])
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "time": times,
             "open": price,
@@ -238,15 +230,23 @@ def cache() -> bool:
             "volume": price,
         }
     )
-    series = [cache.Series("import:bench", "stock", symbol, "1m") for symbol in SYMBOLS]
+
+
+def cache() -> bool:
+    """Measure 1,000,000 bars in 200 series, read again."""
+    import polars as pl
+    from quant_team_data import cache
+    from quant_team_data.series import Series
+
+    frame = made_up()
+    series = [Series("tickdb", "stock", symbol, "1m") for symbol in SYMBOLS]
     start, stop = (datetime.fromtimestamp(moment / 1000, UTC) for moment in (FIRST, STOP))
+
+    def give(first: datetime, last: datetime) -> pl.DataFrame:
+        return frame.filter(pl.col("time").is_between(first, last, "left"))
+
     for one in series:
-        cache.read_through(
-            one,
-            start,
-            stop,
-            lambda first, last: frame.filter(pl.col("time").is_between(first, last, "left")),
-        )
+        cache.read_through(one, start, stop, give)
     files = sorted((Path(os.environ["QUANT_ROOT"]) / "data").rglob("*.parquet"))
     assert len(files) == len(SYMBOLS)
 
@@ -278,6 +278,54 @@ def cache() -> bool:
     )
 
 
+def run() -> bool:
+    """Measure `quant run momentum --no-log` on cached bars of the sandbox, against its imports."""
+    team = Path(os.environ["QUANT_BENCHMARK_TEAM"])
+    os.environ |= {"QUANT_ROOT": str(team), "TICKDB_BASE_URL": "sandbox"}
+    front = "from quant_team_cli.main import main; main()"
+    backtest = [sys.executable, "-c", front, "run", "momentum", "--no-log"]
+    imports = [sys.executable, "-c", "import polars, numpy"]
+    figures = measure.interleave(
+        {
+            "import polars, numpy": lambda _: measure.run(*imports, cwd=team),
+            "quant run momentum --no-log": lambda _: measure.run(*backtest, cwd=team),
+        },
+        9,
+    )
+    floor, whole = (statistics.median(seconds) for seconds in figures.values())
+    kept = measure.report("A backtest", figures, "import polars, numpy", {})
+    print(f"\nA backtest costs {whole - floor:.2f} s above its imports (limit <= {ABOVE_FLOOR}).")
+    return kept and whole - floor <= ABOVE_FLOOR
+
+
+def environment(folder: Path) -> tuple[Path, dict[str, str]]:
+    """Make an environment with the team's pins, and a team; return its Python and its variables."""
+    from tests.conftest import copy_template, snapshot
+
+    for name in ("home", "template"):
+        (folder / name).mkdir()
+    (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
+    team = copy_template(snapshot(folder / "template"), folder / "team")
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    uv = [sys.executable, "-m", "uv"]
+    venv = [*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")]
+    subprocess.run(venv, check=True)
+    lines = (team / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = "\n".join(line for line in lines if "==" in line)
+    (folder / "pins.txt").write_text(pins, encoding="utf-8")
+    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
+    subprocess.run([*install, "-r", str(folder / "pins.txt"), "requests"], check=True)
+    rooms = [str(room) for room in sorted((team / "src").iterdir()) if room.is_dir()]
+    variables = {
+        "QUANT_BENCHMARK": "1",
+        "QUANT_BENCHMARK_TEAM": str(team),
+        "QUANT_ROOT": str(folder),
+        "HOME": str(folder / "home"),
+        "PYTHONPATH": os.pathsep.join([*rooms, str(team)]),
+    }
+    return python, {**os.environ, **variables}
+
+
 def main(arguments: list[str]) -> int:
     """Run the parts in an environment of their own, and return 1 if a limit is exceeded."""
     parts = arguments or list(PARTS)
@@ -285,33 +333,9 @@ def main(arguments: list[str]) -> int:
         kept = [globals()[part]() for part in parts]
         return 0 if all(kept) else 1
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "home").mkdir()
-        (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
-        python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-        uv = [sys.executable, "-m", "uv"]
-        subprocess.run(
-            [*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")], check=True
-        )
-        pins = [
-            line
-            for line in (ROOT / "template" / "requirements.txt").read_text().splitlines()
-            if "==" in line
-        ]
-        (folder / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
-        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
-        subprocess.run([*install, "-r", str(folder / "pins.txt"), "requests"], check=True)
-        rooms = [str(ROOT / "template" / "src" / room) for room in ("data", "utils")]
-        environment = {
-            **os.environ,
-            "QUANT_BENCHMARK": "1",
-            "QUANT_ROOT": str(folder),
-            "HOME": str(folder / "home"),
-            "PYTHONPATH": os.pathsep.join([*rooms, str(ROOT / "template")]),
-        }
-        return subprocess.run(
-            [str(python), __file__, *parts], env=environment, check=False
-        ).returncode
+        python, variables = environment(Path(name))
+        command = [str(python), __file__, *parts]
+        return subprocess.run(command, env=variables, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -370,7 +370,9 @@ def describe(content: bytes, problem: Exception, about: str) -> str:
         LookupError, TypeError, ValueError, OverflowError, msgspec.DecodeError
     ):
         body = msgspec.json.decode(content)
-        time = int(body.get("data", body)["klines"][int(field[1])]["time"])
+        klines = body.get("data", body)["klines"]
+        number = int(field[1])
+        time = int(klines[number]["time"])
         when = f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%dT%H:%MZ}"
     name = f"{field[2]}: " if field[2] else ""
     return f"the bar of {about} at {when}: {name}{reason}"
@@ -414,9 +416,14 @@ def frame_of(bars: Iterable[Bar]) -> pl.DataFrame:
 
 def bars_of(frame: pl.DataFrame) -> list[Bar]:
     """Return the rows of a frame of `SCHEMA` as bars."""
-    times = frame["time"].to_physical().to_list()
+    times = times_of(frame).tolist()
     values = (frame[name].to_list() for name in VALUES)
     return [Bar(*row) for row in zip(times, *values, strict=True)]
+
+
+def times_of(frame: pl.DataFrame) -> NDArray[np.int64]:
+    """Return when the bars of a frame of `SCHEMA` open, in milliseconds UTC."""
+    return frame["time"].to_numpy().view(np.int64)
 
 
 class Fault(NamedTuple):
@@ -465,8 +472,9 @@ def _rules(bars: pl.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
     if times.null_count():
         yield "time", "is missing", times.is_null().to_numpy()
     else:
-        moments = times.to_physical().to_numpy()
-        falls = np.diff(moments, prepend=moments[:1] - 1) <= 0
+        moments = times.to_numpy()
+        falls = np.zeros(len(moments), dtype=bool)
+        falls[1:] = moments[1:] <= moments[:-1]
         yield "time", "is not after the bar before it", falls
     for field, column in numbers.items():
         yield field, "is not a finite number", ~np.isfinite(column)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from quant_team_data import answers, messages
@@ -100,15 +101,16 @@ def _blocks(
                 continue  # between two neighbours there is no bar
             wanted = {"limit": PAGE, "start_time": low, "end_time": high}
             found = page(caller, symbol, interval, type, wanted)
-            times = found["time"].to_physical()
-            inside = found.filter((times >= low) & (times < high))
+            times = messages.times_of(found)
+            begin, end = np.searchsorted(times, [low, high]).tolist()
+            inside = found[begin:end]
             if len(inside):
                 yield inside
             if len(times) and len(times) % 100 == 0 and times[-1] >= low:
                 if times[0] >= high:
                     what = f"times of {symbol} that are not those of the request"
                     raise answers.invalid(what, symbol)
-                unknown += [(low, times[0]), (times[-1] + 1, high)]
+                unknown += [(low, int(times[0])), (int(times[-1]) + 1, high)]
             advance(_length(inside) if len(inside) else high - low)
 
 
@@ -125,5 +127,5 @@ def closed(
 
 
 def _length(bars: pl.DataFrame) -> int:
-    times = bars["time"].to_physical()
+    times = messages.times_of(bars)
     return int(times[-1] - times[0])
