@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -181,53 +181,63 @@ class Echo(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None: ...
 
 
-@pytest.mark.parametrize("place", ["environment", ".env", "argument"])
-def test_a_key_is_nowhere_in_the_output_at_debug(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Over a real connection, every library at DEBUG: in no log line, error, local or repr."""
-    key = KEY if place == "argument" else "plantedsecret4711"
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
+    """Return what is logged, every library at DEBUG, as the commands of this project write it."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(RedactingFormatter())
-    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    monkeypatch.setattr(logging.getLogger(), "level", logging.DEBUG)
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    """Serve the service that repeats the key, and return its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
         server.daemon_threads = True
-        threading.Thread(
-            target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setenv("TICKDB_BASE_URL", url)
-        if place == ".env":
-            (tmp_path / ".env").write_text(f"TICKDB_API_KEY={key}\n", encoding="utf-8")
-        elif place == "environment":
-            monkeypatch.setenv("TICKDB_API_KEY", key)
-        sent = key if place == "argument" else get_api_key()
-        limiter = Limiter(key, "free", folder=tmp_path) if place == "argument" else None
-        client = TickDBClient(url, sent, limiter=limiter, sleep=Clock().sleep)
-        shown = repr(client) + repr(vars(client))
-        for call in (lambda: client.klines("AAPL.US"), lambda: client.depth("AAPL.US")):
-            try:
-                call()
-            except TickDBError as error:
-                frames = (
-                    error.__traceback__ and error.__traceback__.tb_next
-                )  # without this test's, which has the key
-                trace = traceback.TracebackException(
-                    type(error), error, frames, capture_locals=True
-                )
-                shown += (
-                    "".join(trace.format())
-                    + repr(error)
-                    + repr(vars(error))
-                    + repr(error.__context__)
-                )
-                logging.getLogger("notebook").exception("failed")
-        response = client.request("/v1/market/kline", {"symbol": "AAPL.US"})
-        shown += repr(response)
+        serve = {"poll_interval": 0.01}
+        thread = threading.Thread(target=server.serve_forever, kwargs=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-    logged = stream.getvalue()
+        thread.join()
+
+
+def shown_by(call: Callable[[], object]) -> str:
+    """Return all that an error of a call shows: trace with locals, repr, attributes, context."""
+    try:
+        call()
+    except TickDBError as error:
+        # Without this test's own frame.
+        frames = error.__traceback__ and error.__traceback__.tb_next
+        trace = traceback.TracebackException(type(error), error, frames, capture_locals=True)
+        logging.getLogger("notebook").exception("failed")
+        parts = [*trace.format(), repr(error), repr(vars(error)), repr(error.__context__)]
+        return "".join(parts)
+    return ""
+
+
+@pytest.mark.parametrize("place", ["environment", ".env", "argument"])
+def test_a_key_is_nowhere_in_the_output_at_debug(
+    place: str, echo: str, log: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a real connection, every library at DEBUG: in no log line, error, local or repr."""
+    key = KEY if place == "argument" else "plantedsecret4711"
+    if place == ".env":
+        (tmp_path / ".env").write_text(f"TICKDB_API_KEY={key}\n", encoding="utf-8")
+    elif place == "environment":
+        monkeypatch.setenv("TICKDB_API_KEY", key)
+    sent = key if place == "argument" else get_api_key()
+    limiter = Limiter(key, "free", folder=tmp_path) if place == "argument" else None
+    client = TickDBClient(echo, sent, limiter=limiter, sleep=Clock().sleep)
+    shown = repr(client) + repr(vars(client))
+    shown += shown_by(lambda: client.klines("AAPL.US"))
+    shown += shown_by(lambda: client.depth("AAPL.US"))
+    shown += repr(client.request("/v1/market/kline", {"symbol": "AAPL.US"}))
+    logged = log.getvalue()
     assert "httpcore2" in logged  # the libraries did log
     assert re.search(r"bad key (tk_live_)?\*\*\*", shown)
     assert key[-11:] not in logged + shown

@@ -65,7 +65,7 @@ def adjusted(
         bars: raw, as `history.read` returns them, at least one.
         series: whose bars they are.
         adjust: "forward" leaves today's prices as they are, "backward" the oldest.
-        client: asked for the factors and for the bar to compare with.
+        client: fetches the factors and the bar to compare with.
 
     Raises:
         PlanError: the plan has no factors.

@@ -64,7 +64,7 @@ class Bar(Message, gc=False):
 
 
 class Klines(Message):
-    """The bars of one symbol, as one answer gives them; `symbol` is as it was asked for."""
+    """The bars of one symbol, as one answer gives them; `symbol` is as the request spelled it."""
 
     klines: list[Bar]
     symbol: str | None = None
@@ -113,7 +113,7 @@ class Ticker(Timed):
 
     Attributes:
         timestamp: milliseconds UTC.
-        symbol: as it was asked for.
+        symbol: as the request spelled it.
         last_price: in the market's currency, as are the other prices.
         bid_price: the best bid, or None.
         ask_price: the best ask, or None.
@@ -151,7 +151,7 @@ class Depth(Timed):
         timestamp: milliseconds UTC.
         bids: from the highest price down.
         asks: from the lowest price up.
-        symbol: as it was asked for.
+        symbol: as the request spelled it.
     """
 
     bids: list[Level]
