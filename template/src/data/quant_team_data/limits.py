@@ -12,7 +12,6 @@ import hashlib
 import json
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -211,6 +210,8 @@ def _remembered(note: Path, now: datetime) -> Plan | None:
 
 def _bucket(path: Path) -> Any:
     """Return the counter of all processes, or one of this process if no file can be written."""
+    import sqlite3
+
     from pyrate_limiter import InMemoryBucket, Rate, SQLiteBucket
 
     rates = [Rate(1, WINDOW)]

@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 from quant_team_data import errors, limits, messages
@@ -144,8 +143,12 @@ def _retry_after(text: str | None, now: datetime) -> float | None:
 
 def http_date(text: str | None) -> datetime | None:
     """Return the aware time of an HTTP date such as that of the header `Date`, or None."""
+    if not text:
+        return None
+    from email.utils import parsedate_to_datetime  # slow, and rarely needed
+
     try:
-        when = parsedate_to_datetime(text or "")
+        when = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
