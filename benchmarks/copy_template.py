@@ -63,14 +63,38 @@ def copies_kept(folder: Path) -> bool:
     return report("copier copy", copies, "five files", {"whole template": 2.8})
 
 
+def installed(team: Path, environment: Path) -> Path:
+    """Install a team repository into a new environment and return its `quant`."""
+    scripts = environment / ("Scripts" if os.name == "nt" else "bin")
+    uv: list[str | Path] = [sys.executable, "-m", "uv"]
+    run(
+        *uv,
+        "venv",
+        "--quiet",
+        "--python",
+        sys.executable,
+        environment,
+        cwd=team,
+    )
+    run(
+        *uv,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--python",
+        scripts / "python",
+        "-r",
+        "requirements.txt",
+        cwd=team,
+    )
+    return scripts / "quant"
+
+
 def helps_kept(team: Path, environment: Path) -> bool:
     """Measure `quant --help`, print the table, and tell whether the limit is kept."""
-    uv = [sys.executable, "-m", "uv"]
-    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(*uv, "venv", "--quiet", "--python", sys.executable, environment, cwd=team)
-    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python]
-    run(*install, "-r", "requirements.txt", cwd=team)
-    quant = python.parent / "quant"
+    quant = installed(team, environment)
+    python = quant.parent / "python"
     helps = interleave(
         {
             "import click": lambda _: run(python, "-c", "import click", cwd=team),

@@ -214,8 +214,7 @@ def test_the_message_after_copy_says_what_to_type_next(
     path.
     """
     copier.run_copy(str(template), tmp_path / "team", defaults=True, unsafe=False, quiet=False)
-    message = capfd.readouterr().err
+    message = " ".join(capfd.readouterr().err.split())
     assert "quant setup" in message
-    assert (
-        f"WARNING: .copier-answers.yml records the template as the local path {template}" in message
-    )
+    assert f"records the template as the local path {template}, from which" in message
+    assert "`.venv/bin/quant template source ADDRESS`" in message

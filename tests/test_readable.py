@@ -119,11 +119,6 @@ def test_complexity_is_limited(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
     planted.write_text(f"def f(x):\n{branches}    return x\n", encoding="utf-8")
     for configuration in (ROOT / "pyproject.toml", ROOT / "template" / "pyproject.toml"):
-        command = ["ruff", "check", "--config", configuration, "--no-cache", "--select", "C901"]
-        done = run(sys.executable, "-m", *command, planted, cwd=tmp_path, check=False)
+        check = ("check", "--config", configuration, "--no-cache", planted)
+        done = run(sys.executable, "-m", "ruff", *check, cwd=tmp_path, check=False)
         assert "C901 `f` is too complex (11 > 10)" in done.stdout
-        enabled = run(
-            sys.executable, "-m", "ruff", "check", "--config", configuration, "--show-settings", planted,
-            cwd=tmp_path,
-        ).stdout  # fmt: skip
-        assert "complex-structure (C901)" in enabled

@@ -23,10 +23,11 @@ def check_removed(root: Path) -> Check:
     if not edited:
         return Check(NAME, "ok", "the update removes no file with edits of the team")
     detail = (
-        f"{listed(edited)}: removed by the update together with the team's edits; "
-        "repeat them where CHANGELOG.md says the code went, before you commit"
+        f"{listed(edited)}: removed by the update, with edits of your team; before you commit, "
+        "repeat them where the code is now (see the template's CHANGELOG.md)"
     )
-    return Check(NAME, "warn", detail, f"git log -p HEAD -- {edited[0]}")
+    show = f"git log -p HEAD -- {edited[0]}"
+    return Check(NAME, "warn", detail, show)
 
 
 def edited_and_removed(root: Path) -> list[str]:
@@ -41,9 +42,14 @@ def edited_and_removed(root: Path) -> list[str]:
     Raises:
         GitError: this is not a repository with commits.
     """
-    removed = git.run(root, "diff", "--name-only", "--no-renames", "--diff-filter=D", "HEAD")
-    by_template = set(_commits(root, MARKER, "-G^_commit:"))
-    return [path for path in removed.splitlines() if set(_commits(root, path)) - by_template]
+    options = ("--name-only", "--no-renames", "--diff-filter=D")
+    removed = git.run(root, "diff", *options, "HEAD")
+    by_template = _commits(root, MARKER, "-G^_commit:")
+    edited = []
+    for path in removed.splitlines():
+        if _commits(root, path) - by_template:
+            edited.append(path)
+    return edited
 
 
 def _is_update(root: Path) -> bool:
@@ -51,5 +57,6 @@ def _is_update(root: Path) -> bool:
     return "\n+_commit:" in changed
 
 
-def _commits(root: Path, path: str, *options: str) -> list[str]:
-    return git.run(root, "log", "--format=%H", *options, "HEAD", "--", path).splitlines()
+def _commits(root: Path, path: str, *options: str) -> set[str]:
+    found = git.run(root, "log", "--format=%H", *options, "HEAD", "--", path)
+    return set(found.splitlines())
