@@ -198,6 +198,8 @@ def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
     identify(root, member)
     if write_env_file(root):
         click.echo(f"  {ENV_FILE} written (sandbox: synthetic prices, no key)")
+    if (root / ENV_FILE).is_symlink():
+        click.echo(f"  {ENV_FILE} is a link: the mode of its target is left as it is")
     changed = [configure(root, key, value) for key, value in hook_settings().items()]
     if any(changed):
         click.echo("  hooks and notebook filter configured")

@@ -15,7 +15,7 @@ import click
 import yaml
 
 from infrastructure import access
-from quant_team_cli import copier, updating
+from quant_team_cli import copier_process, updating
 from quant_team_cli.setup import add_notebook_folders
 from quant_team_cli.template import read_answers, recorded, require_reachable
 from quant_team_utils import console, git, roster
@@ -116,16 +116,18 @@ def update(root: Path, team: list[Any]) -> None:
     """Apply a roster: Copier renders it, then access files and notebook folders follow.
 
     Raises:
-        CopierError: the template rejects the roster, Copier failed, or the update left conflicts.
+        RefusedRosterError: the template does not accept the roster; nothing has changed.
+        UpdateError: Copier failed; nothing has changed.
     """
     text = yaml.safe_dump({"team": team}, sort_keys=False, allow_unicode=True)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "team.yml"
         data.write_text(text, encoding="utf-8")
         source = recorded(root).source
-        updating.update(root, source, "--vcs-ref=:current:", f"--data-file={data}")
-    add_notebook_folders(root)
-    access.compile(root)
+        conflicts = updating.update(root, source, "--vcs-ref=:current:", f"--data-file={data}")
+    if roster.PERMISSIONS not in conflicts:
+        add_notebook_folders(root)
+        access.compile(root)
 
 
 def apply_file(root: Path, old: list[Any], path: Path) -> list[Any] | None:
@@ -201,7 +203,7 @@ def edit(path: Path | None) -> None:
     old = read_answers(root)["team"]
     updating.require_ready(root, "team")
     require_reachable(root, recorded(root))
-    copier.find()
+    copier_process.find()
     before = updating.uncommitted(root)
     team = apply_file(root, old, path) if path else apply_editor(root, old)
     if team is None:
@@ -210,6 +212,7 @@ def edit(path: Path | None) -> None:
     phrases = describe(old, team)
     for phrase in phrases:
         click.echo(f"  {phrase}")
+    updating.require_resolved(updating.unmerged(root))
     for warning in access.warnings(roster.load(root)):
         click.echo(f"  warning: {warning}", err=True)
     subject = phrases[0] if len(phrases) == 1 else "change the team"

@@ -206,7 +206,8 @@ def update(version: str | None) -> None:
     require_reachable(root, template)
     before = updating.uncommitted(root)
     options = [f"--vcs-ref={version}"] if version else []
-    updating.update(root, template.source, *options)
+    conflicts = updating.update(root, template.source, *options)
+    updating.require_resolved(conflicts)
     now = recorded(root).version
     if updating.uncommitted(root) == before:
         click.echo(f"Nothing changed: this repository is at {now}.")

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from quant_team_cli import copier
+from quant_team_cli import copier_process
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
 
@@ -82,7 +82,7 @@ def unmerged(root: Path) -> list[str]:
     return git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
 
 
-def update(root: Path, source: str, *arguments: str) -> None:
+def update(root: Path, source: str, *arguments: str) -> list[str]:
     """Run `copier update` with safe settings; answered questions are not asked again.
 
     Args:
@@ -90,12 +90,21 @@ def update(root: Path, source: str, *arguments: str) -> None:
         source: the template's address as it is recorded.
         arguments: further arguments of `copier update`.
 
+    Returns:
+        The files in which it conflicts with edits of the team.
+
     Raises:
         RefusedRosterError: the template does not accept the roster.
-        ConflictError: it is done, but conflicts with edits of the team.
         UpdateError: it failed; nothing has changed.
     """
-    command = [*copier.find(), "update", "--skip-answered", "--defaults", "--quiet", *arguments]
+    command = [
+        *copier_process.find(),
+        "update",
+        "--skip-answered",
+        "--defaults",
+        "--quiet",
+        *arguments,
+    ]
     # A path such as ../template must lead to the same place from the worktree.
     beside = root.parent if source.startswith(".") else None
     with _worktree(root, beside) as worktree:
@@ -110,9 +119,20 @@ def update(root: Path, source: str, *arguments: str) -> None:
             check=False,
         )
         if done.returncode:
-            raise _failure(copier.last_line(done))
+            raise _failure(copier_process.last_line(done))
         _bring_back(worktree, root)
-    conflicts = unmerged(root)
+    return unmerged(root)
+
+
+def require_resolved(conflicts: Sequence[str]) -> None:
+    """Refuse to go on as if nothing were the matter where an update has left conflicts.
+
+    Args:
+        conflicts: what `update` returned.
+
+    Raises:
+        ConflictError: there are some; the text says how to go on, and how to go back.
+    """
     if conflicts:
         raise ConflictError(
             f"The update conflicts with edits in {', '.join(conflicts)}: resolve the marked "
@@ -188,19 +208,71 @@ def _bring_back(worktree: Path, root: Path) -> None:
     """
     listed = changes(worktree, "--untracked-files=all", "--ignored")
     paths = [path for _, path in listed]
-    for path in uncommitted(root):
-        if path in paths:
-            raise UpdateError(
-                f"The update changes {path}, which has changes of yours: commit or stash them."
-            )
+    _require_committed(root, paths)
     for path in paths:
         origin, target = worktree / path, root / path
-        if origin.is_file():
+        target.unlink(missing_ok=True)
+        if os.path.lexists(origin):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(origin, target)
-        else:
-            target.unlink(missing_ok=True)
+            shutil.copy2(origin, target, follow_symlinks=False)
     _mark_unmerged(worktree, root)
+
+
+def _require_committed(root: Path, paths: Sequence[str]) -> None:
+    """Refuse where one of the paths holds what no commit does.
+
+    `git status` does not name all of that: it leaves out ignored files, files that git is told to
+    assume unchanged, and the outputs of notebooks.
+
+    Raises:
+        UpdateError: there is such a path.
+    """
+    mine = set(uncommitted(root))
+    mine.update(_blocked(root, paths))
+    present = [path for path in paths if path not in mine and os.path.lexists(root / path)]
+    committed = _committed(root)
+    for path, digest in _digests(root, present).items():
+        if committed.get(path) != digest:
+            mine.add(path)
+    for path in paths:
+        if path in mine:
+            raise UpdateError(
+                f"The update changes {path}, which has changes of yours: commit them, or move "
+                "the file away, then run this command again."
+            )
+
+
+def _blocked(root: Path, paths: Sequence[str]) -> list[str]:
+    """Return the paths where a folder is in the way of a file, or a file in that of a folder."""
+    blocked = []
+    for path in paths:
+        target = root / path
+        above = [folder for folder in target.parents if folder.is_relative_to(root)]
+        is_beneath_file = any(os.path.lexists(each) and not each.is_dir() for each in above)
+        if is_beneath_file or target.is_dir():
+            blocked.append(path)
+    return blocked
+
+
+def _committed(root: Path) -> dict[str, str]:
+    """Return the digest of each file in the last commit, by path."""
+    digests = {}
+    for entry in git.run(root, "ls-tree", "-r", "-z", "HEAD").rstrip("\0").split("\0"):
+        facts, path = entry.split("\t", 1)
+        digests[path] = facts.split()[2]
+    return digests
+
+
+def _digests(root: Path, paths: Sequence[str]) -> dict[str, str]:
+    """Return the digest that git would give to each file, a notebook with its outputs, by path."""
+    notebooks = [path for path in paths if path.endswith(".ipynb")]
+    others = [path for path in paths if not path.endswith(".ipynb")]
+    digests = {}
+    for options, group in ((("--no-filters",), notebooks), ((), others)):
+        if group:
+            listed = git.run(root, "hash-object", *options, "--", *group)
+            digests.update(zip(group, listed.splitlines(), strict=True))
+    return digests
 
 
 def _mark_unmerged(worktree: Path, root: Path) -> None:

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -65,25 +65,38 @@ def _is_recent(command: Sequence[str]) -> bool:
 # --- the private environment
 
 
-def private(folder: Path) -> list[str]:
+def make_environment(folder: Path) -> None:
+    """Make a virtual environment with Copier in it, in place of whatever is there.
+
+    Raises:
+        CopierError: a step of it failed, for want of a network, say.
+    """
+    _step(folder, [sys.executable, "-m", "venv", "--clear", str(folder)])
+    _step(folder, [str(_python(folder)), "-m", "pip", "install", "--quiet", REQUIREMENT])
+
+
+def private(folder: Path, make: Callable[[Path], None] = make_environment) -> list[str]:
     """Return the words that run Copier from an environment of its own; make it if need be.
 
     Args:
         folder: where the environment is; a broken or half-made one is made anew.
+        make: makes it.
 
     Raises:
-        CopierError: it cannot be made, for want of a network, say.
+        CopierError: it cannot be made, or what was made does not run.
     """
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    command = [str(python), "-m", "copier"]
+    command = [str(_python(folder)), "-m", "copier"]
     with files.locked(folder):
         if not _is_recent(command):
             click.echo(f"Copier is not installed: putting it into {folder} (once) ...", err=True)
-            _step(folder, [sys.executable, "-m", "venv", "--clear", str(folder)])
-            _step(folder, [str(python), "-m", "pip", "install", "--quiet", REQUIREMENT])
+            make(folder)
             if not _is_recent(command):
                 raise _not_made(folder, "it does not run")
     return command
+
+
+def _python(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _step(folder: Path, command: list[str]) -> None:
