@@ -47,12 +47,19 @@ def body(symbol: str, first: int, last: int) -> bytes:
 
 def answer(target: str) -> bytes:
     """Return the newest page of the range that a request asks for; symbols share their bytes."""
-    asked = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
-    start = -(-(int(asked.get("start_time", FIRST)) - FIRST) // MINUTE)
-    stop = -(-(int(asked.get("end_time", FIRST + BARS * MINUTE)) - FIRST) // MINUTE)
+    query = parse_qs(urlsplit(target).query)
+    asked = {name: int(values[0]) for name, values in query.items() if values[0].isdigit()}
+    start = _index(asked.get("start_time", FIRST))
+    stop = _index(asked.get("end_time", FIRST + BARS * MINUTE))
     last = min(max(stop, 0), BARS)
-    first = max(start, last - min(int(asked.get("limit", 100)), PAGE), 0)
+    limit = min(asked.get("limit", 100), PAGE)
+    first = max(start, last - limit, 0)
     return body("AAPL.US", first, max(first, last))
+
+
+def _index(time: int) -> int:
+    """Return the index of the first bar that opens at a time or after it."""
+    return -(-(time - FIRST) // MINUTE)
 
 
 async def serve(port: int, delay: float) -> None:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import canned_server, measure  # noqa: E402
 from benchmarks.canned_server import BARS, FIRST, MINUTE, PAGE  # noqa: E402
+from benchmarks.measure import median, table  # noqa: E402
 
 SYMBOLS = [f"S{number}.US" for number in range(200)]
 CONNECTIONS = 16
@@ -39,34 +40,6 @@ DELAY = 50  # ms
 STOP = FIRST + BARS * MINUTE
 PARTS = ("network", "plan", "decode", "cache", "run")
 ABOVE_FLOOR = 0.2  # seconds of CPU that a backtest may cost beyond its imports
-
-
-def table(
-    title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]
-) -> bool:
-    """Print seconds and their ratio to a base row; return whether every ratio keeps its limit."""
-    print(f"\n{title}\n\n| variant | s | x {base} | limit |\n|---|---|---|---|")
-    kept = True
-    for name, seconds in rows.items():
-        ratio = seconds / rows[base]
-        sign, limit = limits.get(name, ("", 0.0))
-        if sign:
-            kept = kept and (ratio <= limit if sign == "<=" else ratio >= limit)
-        shown = f"{sign} {limit}" if sign else ""
-        print(f"| {name} | {seconds:.3f} | {ratio:.2f} | {shown} |")
-    return kept
-
-
-def median(
-    action: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Return the median seconds of an action."""
-    seconds = []
-    for _ in range(rounds):
-        before = clock()
-        action()
-        seconds.append(clock() - before)
-    return statistics.median(seconds)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import random
 import resource
 import statistics
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -64,3 +65,31 @@ def report(
         kept = kept and (limit is None or median / floor <= limit)
         print(f"| {name} | {median * 1000:.1f} | {median / floor:.2f} | {limit or ''} |")
     return kept
+
+
+def table(
+    title: str, rows: dict[str, float], base: str, limits: dict[str, tuple[str, float]]
+) -> bool:
+    """Print seconds and their ratio to a base row; return whether every ratio keeps its limit."""
+    print(f"\n{title}\n\n| variant | s | x {base} | limit |\n|---|---|---|---|")
+    kept = True
+    for name, seconds in rows.items():
+        ratio = seconds / rows[base]
+        sign, limit = limits.get(name, ("", 0.0))
+        if sign:
+            kept = kept and (ratio <= limit if sign == "<=" else ratio >= limit)
+        shown = f"{sign} {limit}" if sign else ""
+        print(f"| {name} | {seconds:.3f} | {ratio:.2f} | {shown} |")
+    return kept
+
+
+def median(
+    action: Callable[[], object], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Return the median seconds of an action."""
+    seconds = []
+    for _ in range(rounds):
+        before = clock()
+        action()
+        seconds.append(clock() - before)
+    return statistics.median(seconds)
