@@ -43,7 +43,8 @@ NOT_BELIEVED = {
     "quant_team_backtest": ("__init__", "commands", "results", "run"),
 }
 PRODUCT = ("template/src", "template/infrastructure", "template/hooks", "template/load_env.py")
-OWN = ("hooks", "benchmarks", "release.py")
+OWN = ("hooks", "release.py")
+SCRIPTS = ("benchmarks",)  # tables of figures, which are read by column
 
 
 def modules(*places: str) -> Iterator[str]:
@@ -104,6 +105,14 @@ def test_a_planted_fault_is_seen(source: str, fault: str) -> None:
 def test_a_file_is_readable(module: str) -> None:
     """Short files, short functions, one thought a line."""
     assert faults(weight_of(module)) == []
+
+
+@pytest.mark.parametrize("module", list(modules(*SCRIPTS)))
+def test_a_benchmark_is_short(module: str) -> None:
+    """Short files and short functions."""
+    weight = weight_of(module)
+    assert weight.lines <= FILE
+    assert weight.longest <= FUNCTION
 
 
 def test_a_number_can_be_believed_in_an_afternoon() -> None:
