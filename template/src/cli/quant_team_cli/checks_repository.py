@@ -44,6 +44,8 @@ def hook_settings() -> dict[str, str]:
 def check_hooks(root: Path) -> Check:
     """Git runs the hooks of this repository, with an interpreter that exists."""
     if not git.is_repository(root):
+        if (root / ".git").exists():
+            git.run(root, "rev-parse", "--show-toplevel")  # git's own sentence says why not
         return Check(HOOKS, "fail", f"{root} is not a git repository", setup_line())
     fault = _misconfigured(root) or _not_executable(root) or _taken_over(root)
     if fault:
