@@ -7,7 +7,6 @@ Each package owns its commands. Listing or completing their names imports none o
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 from typing import TYPE_CHECKING, cast
 
@@ -150,6 +149,8 @@ def _print_versions(ctx: click.Context, parameter: click.Parameter, wanted: bool
 )
 def quant(verbose: int) -> None:
     """Do the team's daily work; `quant COMMAND --help` shows a command's options."""
+    import logging
+
     from quant_team_utils import log
 
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
