@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,3 +132,16 @@ def test_complexity_is_limited(tmp_path: Path) -> None:
         check = ("check", "--config", configuration, "--no-cache", planted)
         done = run(sys.executable, "-m", "ruff", *check, cwd=tmp_path, check=False)
         assert "C901 `f` is too complex (11 > 10)" in done.stdout
+
+
+@pytest.mark.parametrize("room", ["utils", "data", "backtest", "cli"])
+def test_the_architecture_page_names_every_file(room: str) -> None:
+    """Each module of a package has its line under the package's heading, and none is invented."""
+    package = f"src/{room}/quant_team_{room}"
+    page = (ROOT / "template" / "docs" / "architecture.md").read_text(encoding="utf-8")
+    _, _, after = page.partition(f"**{package}**")
+    table, _, _ = after.partition("\n**")
+    named = re.findall(r"`(\w+\.py)`", table)
+    files = {Path(module).name for module in modules(f"template/{package}")}
+    assert len(named) == len(set(named))
+    assert set(named) == files - {"__init__.py"}
