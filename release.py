@@ -95,9 +95,7 @@ def check(root: Path, version: str) -> None:
         if str(Version(version)) != version:
             raise InvalidVersion(version)
     except InvalidVersion:
-        raise ReleaseError(
-            f"{version} is not a version as PEP 440 writes it; use 1.2.0."
-        ) from None
+        raise ReleaseError(f"{version} is not a version as PEP 440 writes it; use 1.2.0.") from None
     if git(root, "status", "--porcelain"):
         raise ReleaseError("The work tree is not clean: commit first.")
     if git(root, "tag", "--list", version):

@@ -64,7 +64,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_doctor_names_the_fault_and_the_command(
     repository: Path, team_environment: TeamEnvironment, fault: str
 ) -> None:
-    """Each planted fault is one FAIL line that ends with the command that mends it, and doctor exits 1."""
+    """Each planted fault is a FAIL line that ends with the command that fixes it; exit code 1."""
     plant, command = FAULTS[fault]
     plant(repository)
     done = team_environment.run(repository, "quant", "doctor", check=False)

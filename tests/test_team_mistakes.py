@@ -30,7 +30,9 @@ def free_port() -> int:
 
 
 def refused(repository: Path, team_environment: TeamEnvironment, *command: str, **env: str) -> str:
-    """Return the one line that a command prints on standard error when it refuses; it leaves the tree as it was."""
+    """Return the one line that a command prints on standard error when it refuses; it leaves the
+    tree as it was.
+    """
 
     def files() -> list[str]:
         lines = git(repository, "status", "--porcelain", "--ignored").splitlines()
@@ -72,7 +74,9 @@ def test_bad_input_is_one_sentence(
     environment: dict[str, str],
     sentence: str,
 ) -> None:
-    """Unknown strategy, symbol, parameter or handle, no key: one line, exit code not 0, nothing written."""
+    """Unknown strategy, symbol, parameter or handle, no key: one line, exit code not 0, nothing
+    written.
+    """
     assert sentence in refused(repository, team_environment, "quant", *command, **environment)
 
 
@@ -101,7 +105,9 @@ def test_no_network_is_one_sentence(repository: Path, team_environment: TeamEnvi
 
 
 def test_a_wrong_key_is_one_sentence(repository: Path, team_environment: TeamEnvironment) -> None:
-    """The served sandbox refuses a key as the vendor does; the sentence says where it is set, not what it is."""
+    """The served sandbox refuses a key as the vendor does; the sentence says where it is set, not
+    what it is.
+    """
     port = free_port()
     program = shutil.which("quant", path=str(team_environment.bin))
     assert program
@@ -166,7 +172,9 @@ def test_no_git_is_one_sentence(copy: Copy, team_environment: TeamEnvironment) -
 def test_outside_a_repository_is_one_sentence(
     tmp_path: Path, team_environment: TeamEnvironment
 ) -> None:
-    """In a folder that is no team repository, with no editable install to fall back on, the sentence says so."""
+    """In a folder that is no team repository, with no editable install to fall back on, the
+    sentence says so.
+    """
     done = team_environment.run(
         tmp_path, "quant", "doctor", check=False, env={"QUANT_ROOT": str(tmp_path / "gone")}
     )

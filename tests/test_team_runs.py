@@ -25,7 +25,9 @@ def logged(repository: Path) -> list[Path]:
 def test_a_backtest_is_printed_stamped_and_logged(
     repository: Path, team_environment: TeamEnvironment
 ) -> None:
-    """`quant run momentum` prints a table stamped SYNTHETIC and leaves one file with the article's fields."""
+    """`quant run momentum` prints a table stamped SYNTHETIC and leaves one file with the
+    article's fields.
+    """
     done = team_environment.run(repository, "quant", "run", "momentum")
     assert "SYNTHETIC" in done.stdout
     (path,) = logged(repository)
@@ -119,7 +121,9 @@ def test_the_example_notebook_runs_from_top_to_bottom(
 
 
 def test_the_team_agrees_on_its_data(repository: Path, team_environment: TeamEnvironment) -> None:
-    """Fetch, lock, verify; on other bars than those agreed on, verify names month and symbol and no backtest runs."""
+    """Fetch, lock, verify; on other bars than those agreed on, verify names month and symbol and
+    no backtest runs.
+    """
     days = ["--start", "2024-01-01", "--end", "2024-03-31"]
     team_environment.run(repository, "quant", "data", "fetch", "AAPL.US", "MSFT.US", *days)
     team_environment.run(repository, "quant", "data", "lock")
