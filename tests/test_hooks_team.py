@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import git
+from tests.conftest import ROOT, git
 from tests.hooked import Done, make_team, stage, start
 
 ZERO = "0" * 40
@@ -99,6 +99,25 @@ def test_without_a_runner_the_commit_is_refused(team: Path, tmp_path: Path) -> N
     done = start(team, "git", "commit", "-m", "feat: x", PATH=str(only_git))
     assert done.returncode == 1
     assert "pip install -r requirements.txt" in done.stderr
+
+
+def test_without_its_environment_the_clone_is_told_how_to_make_it_anew(
+    team: Path, tmp_path: Path
+) -> None:
+    """Deleted, or left behind by a move: the line is that of the onboarding page."""
+    git(team, "switch", "-q", "-c", "feature/alice/topic")
+    (tmp_path / "environment").rename(tmp_path / "elsewhere")
+    only_git = tmp_path / "bin"
+    only_git.mkdir()
+    for name in ("git", "sh"):
+        (only_git / name).symlink_to(str(shutil.which(name)))
+    stage(team)
+    done = start(team, "git", "commit", "-m", "feat: x", PATH=str(only_git))
+    assert done.returncode == 1
+    line = done.stderr.splitlines()[-1].removeprefix("pre-commit:").strip()
+    page = (ROOT / "template" / "docs" / "onboarding.md").read_text(encoding="utf-8")
+    assert line.startswith("python3 -m venv")
+    assert f"\n{line}\n" in page
 
 
 @pytest.mark.parametrize(
