@@ -10,6 +10,7 @@ import pytest
 
 from quant_team_cli import checks
 from quant_team_utils import git
+from quant_team_utils.errors import QuantError
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes, links and scripts of POSIX")
 
@@ -124,6 +125,14 @@ def test_packages_that_differ_are_named(tmp_path: Path) -> None:
 def test_no_pins_at_all_is_a_fault(tmp_path: Path) -> None:
     """An empty or missing requirements.txt does not pass as "0 pins are installed"."""
     assert checks.check_packages(tmp_path).state == "fail"
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-team.txt"])
+def test_pins_that_are_not_text_are_named(tmp_path: Path, name: str) -> None:
+    """The sentence says which of the two files it is."""
+    (tmp_path / name).write_bytes(b"click==8.2.1\n\xff\n")
+    with pytest.raises(QuantError, match=rf"^{name} is not UTF-8 text: "):
+        list(checks.pins(tmp_path))
 
 
 # --- the environment file

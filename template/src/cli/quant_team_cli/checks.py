@@ -18,6 +18,7 @@ from typing import Literal
 
 from quant_team_cli.main import INSTALL
 from quant_team_utils import git, settings
+from quant_team_utils.errors import QuantError
 
 ENVIRONMENT = ".venv"  # where the documents make the environment
 OTHERS = 0o077  # the mode bits of everybody but the owner
@@ -114,6 +115,9 @@ def pins(root: Path) -> Iterator[tuple[str, str]]:
 
     Args:
         root: the team repository, whose two requirement files are read.
+
+    Raises:
+        QuantError: one of them is not text.
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -131,8 +135,14 @@ def pins(root: Path) -> Iterator[tuple[str, str]]:
 def _requirement_lines(root: Path) -> Iterator[str]:
     for name in ("requirements.txt", "requirements-team.txt"):
         path = root / name
-        if path.exists():
+        if not path.exists():
+            continue
+        try:
             yield from path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise QuantError(
+                f"{name} is not UTF-8 text: `git diff -- {name}` shows what changed."
+            ) from None
 
 
 def check_packages(root: Path) -> Check:
