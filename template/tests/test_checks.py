@@ -186,6 +186,19 @@ def test_in_a_moved_folder_the_fix_is_a_new_environment(tmp_path: Path) -> None:
     assert checks.check_code(tmp_path).fix == checks.rebuild_line()
 
 
+@posix_only
+def test_the_environment_of_another_checkout_is_not_taken(tmp_path: Path) -> None:
+    """A clone whose own was deleted makes a new one; the other checkout keeps its own."""
+    other = tmp_path / "other"
+    clone = tmp_path / "clone"
+    for folder in (other, clone):
+        folder.mkdir()
+        (folder / ".copier-answers.yml").write_text("", encoding="utf-8")
+    environment = make_environment(other / ".venv", "#!/usr/bin/env python")
+    assert checks.check_code(clone, str(environment)).fix == checks.rebuild_line()
+    assert checks.check_code(clone, str(tmp_path / "conda")).fix is None
+
+
 # --- the service
 
 

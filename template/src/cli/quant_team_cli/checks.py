@@ -19,6 +19,7 @@ from typing import Literal
 from quant_team_cli.main import INSTALL
 from quant_team_utils import git, settings
 from quant_team_utils.errors import QuantError
+from quant_team_utils.paths import MARKER
 
 ENVIRONMENT = ".venv"  # where the documents make the environment
 OTHERS = 0o077  # the mode bits of everybody but the owner
@@ -205,17 +206,34 @@ def check_settings(root: Path) -> Check:
     return Check("settings", "ok", ", ".join(shown) or "all at their defaults")
 
 
-def check_code(root: Path) -> Check:
-    """The code that runs is this clone's, not another checkout's."""
+def check_code(root: Path, prefix: str | None = None) -> Check:
+    """The code that runs is this clone's, not another checkout's.
+
+    Args:
+        root: the team repository.
+        prefix: the environment that runs; default: `sys.prefix`.
+    """
     from quant_team_utils import origin
 
     foreign = origin.foreign_modules(root)
     if not foreign:
         return Check("code", "ok", "`quant` runs the code of this clone")
-    if is_stale(root / ENVIRONMENT):
+    if _needs_an_environment(root, Path(prefix or sys.prefix)):
         detail = f"`quant` runs {foreign[0]}, which is not in this clone"
         return Check("code", "fail", detail, rebuild_line())
     return Check("code", "fail", origin.explain(root, foreign))
+
+
+def _needs_an_environment(root: Path, running: Path) -> bool:
+    """Tell whether a clone has no environment that can be used, and must not take the running one.
+
+    That of another checkout is not to be taken: it would then run this clone's code there.
+    """
+    own = root / ENVIRONMENT
+    if is_stale(own):
+        return True
+    is_anothers = (running.resolve().parent / MARKER).is_file()
+    return is_anothers and not own.exists()
 
 
 def check_service(root: Path) -> Check:
