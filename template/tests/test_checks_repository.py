@@ -212,6 +212,8 @@ def make_template(clone: Path, folder: Path, *tags: str, recorded: str) -> None:
         (("0.1.0", "0.2.0"), "0.2.0", "ok", ", the newest"),
         (("0.9.0", "0.10.0"), "0.9.0", "warn", "0.10.0 is out"),
         (("0.2.0",), "0.3.0", "ok", "ahead of the newest release 0.2.0"),
+        (("0.2.0",), "0.2.0-3-g1a2b3c4", "ok", "ahead of the newest release 0.2.0"),
+        (("0.2.0", "0.3.0"), "0.2.0-3-g1a2b3c4", "warn", "0.3.0 is out"),
         (("0.2.0",), "1a2b3c4", "warn", "is not a release; the newest release is 0.2.0"),
         (("0.2.0", "0.3.0rc1", "latest"), "0.2.0", "ok", ", the newest"),
     ],

@@ -96,10 +96,17 @@ def test_releases_are_ordered_and_without_candidates(team: Path, source: Path) -
 
 @pytest.mark.parametrize(
     ("one", "two", "order"),
-    [("1.9.0", "1.10.0", -1), ("v1.0.0", "1.0.0", 0), ("2.0.0", "1.0.0", 1), ("abc", "1", None)],
+    [
+        ("1.9.0", "1.10.0", -1),
+        ("v1.0.0", "1.0.0", 0),
+        ("2.0.0", "1.0.0", 1),
+        ("abc", "1", None),
+        ("1.0.0-2-g1a2b3c4", "1.0.0", 1),
+        ("1.0.0-2-g1a2b3c4", "1.0.1", -1),
+    ],
 )
 def test_versions_are_compared_as_numbers(one: str, two: str, order: int | None) -> None:
-    """A commit is neither newer nor older than a release."""
+    """A commit after a release lies behind it; a bare commit is neither newer nor older."""
     assert template.compare(one, two) == order
 
 
@@ -149,6 +156,21 @@ def test_an_address_is_recorded(team: Path, source: Path, monkeypatch: pytest.Mo
     assert done.exit_code == 0, done.output
     assert template.read_answers(team) == {**before, "_src_path": address}
     assert f'git commit -m "fix: record where the template is" {MARKER}' in done.output
+
+
+def test_an_address_is_recorded_for_a_commit_after_a_release(
+    team: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A team made from the newest commit of a clone has no tag that could be looked for."""
+    address = "https://template.invalid/t.git"
+    mirror(source, monkeypatch, address)
+    tag(source, "1.0.0")
+    path = team / MARKER
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("1.0.0", "1.0.0-2-g1a2b3c4"), encoding="utf-8")
+    done = CliRunner().invoke(template.command, ["source", address])
+    assert done.exit_code == 0, done.output
+    assert template.recorded(team) == Template("1.0.0-2-g1a2b3c4", address)
 
 
 def test_an_address_without_the_recorded_version_is_refused(

@@ -26,6 +26,7 @@ CHANGELOG = "CHANGELOG.md"
 FORGES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 SUBJECT = "feat: update the template"
 _PORTABLE = re.compile(r"^(gh:|gl:|git@|git\+|https?://|ssh://)")
+_DESCRIBED = re.compile(r"(.+)-(\d+)-g[0-9a-f]+")  # 0.3.0-2-g1a2b3c4: two commits after 0.3.0
 _SOURCE_LINE = re.compile(r"^_src_path:.*$", re.MULTILINE)
 
 
@@ -120,8 +121,10 @@ def releases(root: Path, template: Template) -> list[str] | None:
 
 
 def _version(text: str) -> Version | None:
+    """Return a version: of a tag, or, as git describes a commit after one, of that many later."""
+    described = _DESCRIBED.fullmatch(text)
     try:
-        return Version(text)
+        return Version(f"{described[1]}.post{described[2]}" if described else text)
     except InvalidVersion:
         return None
 
@@ -244,7 +247,8 @@ def source(address: str) -> None:
         )
     require_reachable(root, template)
     version = template.version
-    is_release = _version(version) is not None and "+" not in version
+    is_tag = "+" not in version and not _DESCRIBED.fullmatch(version)
+    is_release = is_tag and _version(version) is not None
     if is_release and not git.remote_refs(root, template.address, f"refs/tags/{version}"):
         raise TemplateError(
             f"{address} has no version {version}, which this repository is at: name another."
