@@ -216,3 +216,16 @@ def test_a_missing_key_is_named_with_its_file(root: Path, monkeypatch: pytest.Mo
     assert check.state == "fail"
     assert check.fix is not None
     assert str(root / ".env") in check.fix
+
+
+def test_without_an_environment_file_setup_is_the_fix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not there is not the one to correct."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    monkeypatch.delenv("TICKDB_BASE_URL")
+    assert checks.check_service(tmp_path).fix == checks.setup_line()
+    (tmp_path / ".env").write_text("TICKDB_BASE_URL=ftp://x\n", encoding="utf-8")
+    fix = checks.check_service(tmp_path).fix
+    assert fix is not None
+    assert str(tmp_path / ".env") in fix

@@ -251,7 +251,7 @@ def check_service(root: Path) -> Check:
         return Check(name, "fail", str(error), fix)
     except ConfigError as error:
         fix = f"correct TICKDB_BASE_URL in {env_file}, then `quant doctor`"
-        return Check(name, "fail", str(error), fix)
+        return Check(name, "fail", str(error), fix if env_file.exists() else setup_line())
     except TransportError as error:
         fix = "`quant doctor` with the network back, or TICKDB_BASE_URL=sandbox"
         return Check(name, "fail", str(error), fix)
