@@ -83,7 +83,8 @@ def _not_executable(root: Path) -> Check | None:
 def _taken_over(root: Path) -> Check | None:
     """Find what a tool leaves that changes our hooks, moves them aside or commits its own."""
     changed = git.run(root, "diff", "--name-only", "HEAD", "--", "hooks", ":!hooks/handles")
-    found = changed.splitlines()
+    # An update may bring other hooks; to check them out again would take a part of it back.
+    found = [] if updating.is_waiting(root) else changed.splitlines()
     found += [path.relative_to(root).as_posix() for path in root.glob("hooks/*.legacy")]
     for hook, words in OURS.items():
         path = root / hook

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from quant_team_cli import updating
 from quant_team_cli.checks import Check, listed
 from quant_team_utils import git
 from quant_team_utils.paths import MARKER
@@ -17,7 +18,7 @@ NAME = "removed files"
 
 def check_removed(root: Path) -> Check:
     """The update in the work tree removes no file that the team has edited."""
-    if not git.has_commits(root) or not _is_update(root):
+    if not git.has_commits(root) or not updating.is_waiting(root):
         return Check(NAME, "ok", "no update is waiting to be committed")
     edited = edited_and_removed(root)
     if not edited:
@@ -50,11 +51,6 @@ def edited_and_removed(root: Path) -> list[str]:
         if _commits(root, path) - by_template:
             edited.append(path)
     return edited
-
-
-def _is_update(root: Path) -> bool:
-    changed = git.run(root, "diff", "-U0", "HEAD", "--", MARKER)
-    return "\n+_commit:" in changed
 
 
 def _commits(root: Path, path: str, *options: str) -> set[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from quant_team_cli import copier_process
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
+from quant_team_utils.paths import MARKER
 
 FREE = ("results/", "notebooks/")  # daily work here is no obstacle
 OTHERS = '":^results" ":^notebooks"'  # everything but FREE, as git takes it
@@ -75,6 +76,12 @@ def changes(root: Path, *options: str) -> list[tuple[str, str]]:
 def uncommitted(root: Path) -> list[str]:
     """Return the paths that are changed or untracked, each file by itself."""
     return [path for _, path in changes(root, "--untracked-files=all")]
+
+
+def is_waiting(root: Path) -> bool:
+    """Tell whether the work tree holds an update to another version that is not yet committed."""
+    changed = git.run(root, "diff", "-U0", "HEAD", "--", MARKER)
+    return "\n+_commit:" in changed
 
 
 def unmerged(root: Path) -> list[str]:
@@ -267,7 +274,7 @@ def _digests(root: Path, paths: Sequence[str]) -> dict[str, str]:
     """Return the digest that git would give to each file, a notebook with its outputs, by path."""
     notebooks = [path for path in paths if path.endswith(".ipynb")]
     others = [path for path in paths if not path.endswith(".ipynb")]
-    digests = {}
+    digests: dict[str, str] = {}
     for options, group in ((("--no-filters",), notebooks), ((), others)):
         if group:
             listed = git.run(root, "hash-object", *options, "--", *group)
