@@ -67,6 +67,10 @@ def test_the_readme_line_makes_a_team_out_of_the_clone_it_stands_in(
     environment = empty_home(tmp_path)
     clone = tmp_path / "quant-team-template"
     shell(f"git clone --quiet {template} {clone}", tmp_path, environment)
+    git(clone, "tag", "0.0.1")  # a release, older than the newest commit
+    with (clone / "template" / "docs" / "scaling.md").open("a", encoding="utf-8") as page:
+        page.write("\nThe newest line.\n")
+    git(clone, "commit", "--quiet", "--all", "-m", "docs: newest")
     done = shell(line.replace("python3", shlex.quote(sys.executable)), clone, environment)
     assert "SYNTHETIC" in done.stdout
     folder = tmp_path / "quant-team"
@@ -74,7 +78,8 @@ def test_the_readme_line_makes_a_team_out_of_the_clone_it_stands_in(
     assert yaml.safe_load(result.read_text(encoding="utf-8"))["analyst"] == "alice"
     answers = yaml.safe_load((folder / ".copier-answers.yml").read_text(encoding="utf-8"))
     assert answers["_src_path"] == str(clone)
-    assert git(clone, "rev-parse", "HEAD").startswith(answers["_commit"])
+    assert answers["_commit"] == git(clone, "describe", "--tags")
+    assert "The newest line." in (folder / "docs" / "scaling.md").read_text(encoding="utf-8")
     assert "quant template source ADDRESS" in done.stderr
     team = "- {name: Dana, handle: dana, role: researcher, senior: true}\n"
     (tmp_path / "team.yml").write_text(team, encoding="utf-8")
