@@ -195,6 +195,7 @@ def test_the_teams_own_tests_pass_after_an_update(
     git(folder, "add", "--all")
     team_environment.run(folder, "git", "commit", "--quiet", "-m", "feat: update the template")
     team_environment.run(folder, "quant", "doctor")
+    team_environment.run(folder, "ruff", "format")
     team_environment.run(folder, "ruff", "check")
     team_environment.run(folder, "mypy")
     team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
