@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,20 @@ import pytest
 from quant_team_utils import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+# What the checks do not read, or what a clone does not have.
+LEFT_OUT = shutil.ignore_patterns(
+    ".git",
+    ".venv",
+    ".env",
+    ".*_cache",
+    ".hypothesis",
+    "data",
+    "docs",
+    "notebooks",
+    "results",
+    "src",
+    "tests",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +39,35 @@ def _sandboxed(monkeypatch: pytest.MonkeyPatch) -> None:
 def root() -> Path:
     """Return the root of this repository."""
     return ROOT
+
+
+def make_clone(root: Path, folder: Path) -> Path:
+    """Copy what `quant doctor` reads, commit it, and configure it as `quant setup` does.
+
+    The copy is small, to be broken: it has no packages; those that run are this repository's own.
+    """
+    from quant_team_cli.checks_repository import PROGRAMS, hook_settings
+    from quant_team_utils import git, roster
+
+    shutil.copytree(root, folder, ignore=LEFT_OUT)
+    answers = folder / ".copier-answers.yml"
+    text = answers.read_text(encoding="utf-8")
+    # A local path is not asked for newer versions, so no test needs the network.
+    answers.write_text(re.sub(r"(?m)^_src_path: .*$", "_src_path: /gone", text), encoding="utf-8")
+    configuration = {
+        **hook_settings(),
+        "core.hooksPath": "/dev/null",
+        "quant.member": roster.active(root)[0].handle,
+        "user.name": "Tester",
+        "user.email": "tester@users.noreply.invalid",
+    }
+    git.run(folder, "init", "--quiet", "--initial-branch=main")
+    for key, value in configuration.items():
+        git.run(folder, "config", key, value)
+    git.run(folder, "add", "--all")
+    git.run(folder, "update-index", "--chmod=+x", *PROGRAMS)
+    git.run(folder, "commit", "--quiet", "-m", "feat: start the team repository")
+    git.run(folder, "config", "core.hooksPath", "hooks")
+    shutil.copyfile(root / ".env.example", folder / ".env")
+    (folder / ".env").chmod(0o600)
+    return folder

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from quant_team_cli import doctor
 from quant_team_cli.checks import Check
 from quant_team_utils.errors import QuantError
-from tests.clones import make_clone
+from tests.conftest import make_clone
 
 READ = [
     ".env",

@@ -14,7 +14,7 @@ from quant_team_cli import setup
 from quant_team_cli.setup import SetupError
 from quant_team_utils import git
 from quant_team_utils.roster import RosterError, active
-from tests.clones import make_clone
+from tests.conftest import make_clone
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
 
