@@ -46,6 +46,7 @@ def make_clone(root: Path, folder: Path) -> Path:
 
     The copy is small, to be broken: it has no packages; those that run are this repository's own.
     """
+    from infrastructure import access
     from quant_team_cli.checks_repository import PROGRAMS, hook_settings
     from quant_team_utils import git, roster
 
@@ -54,6 +55,7 @@ def make_clone(root: Path, folder: Path) -> Path:
     text = answers.read_text(encoding="utf-8")
     # A local path is not asked for newer versions, so no test needs the network.
     answers.write_text(re.sub(r"(?m)^_src_path: .*$", "_src_path: /gone", text), encoding="utf-8")
+    access.compile(folder)
     configuration = {
         **hook_settings(),
         "core.hooksPath": "/dev/null",
