@@ -61,7 +61,7 @@ def test_an_environment_whose_python_is_gone_is_stale(tmp_path: Path) -> None:
     assert checks.is_stale(folder)
 
 
-def test_a_folder_that_is_no_environment_is_not_stale(tmp_path: Path) -> None:
+def test_another_folder_of_that_name_is_not_stale(tmp_path: Path) -> None:
     """Nothing there, or something else of that name."""
     assert not checks.is_stale(tmp_path / ".venv")
     (tmp_path / ".venv").mkdir()

@@ -82,7 +82,7 @@ def check_python(root: Path) -> Check:
 def is_stale(environment: Path) -> bool:
     """Tell whether an environment has lost its interpreter, or its scripts name another folder.
 
-    A folder that is no environment, or not there, is not stale.
+    A folder that is not an environment, or not there, is not stale.
     """
     if not (environment / "pyvenv.cfg").is_file():
         return False
