@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from quant_team_cli.main import COMMANDS, load, versions
 
@@ -74,14 +74,12 @@ def test_help_lists_every_command_and_imports_none() -> None:
 
 def test_the_version_names_package_template_and_python(root: Path) -> None:
     """One line, with the version of the template as it is recorded."""
-    answers = (root / ".copier-answers.yml").read_text(encoding="utf-8")
-    recorded = re.search(r"^_commit: (.+)$", answers, re.MULTILINE)
+    answers = yaml.safe_load((root / ".copier-answers.yml").read_text(encoding="utf-8"))
     done = quant("--version")
     assert done.returncode == 0
     assert done.stdout.strip() == versions()
-    assert recorded is not None
     python = ".".join(str(part) for part in sys.version_info[:3])
-    assert f"template {recorded[1]}, Python {python}" in done.stdout
+    assert f"template {answers['_commit']}, Python {python}" in done.stdout
 
 
 def test_the_version_is_shown_outside_a_project_too(
