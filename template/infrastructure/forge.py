@@ -27,7 +27,7 @@ def files(permissions: Permissions) -> dict[str, str]:
         return {}
     forge = permissions.repository.forge
     rules = {"*": everybody}
-    # A line without owners would free its path, so without guards there is none.
+    # A line without owners would free its path: no guards, no line.
     guards = _logins(permissions.guards)
     if guards:
         rules |= dict.fromkeys(GUARDED[forge], guards)

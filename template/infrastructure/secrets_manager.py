@@ -136,7 +136,7 @@ def _cipher() -> MultiFernet:
 
 
 def _read(path: Path) -> bytes | None:
-    """Return the content of a file that only its owner can read, or None if there is none."""
+    """Return the content of a file that only its owner can read, or None without a file."""
     # A link could lead anywhere and a pipe could wait for ever: neither is followed. Windows lacks
     # both flags.
     flags = (

@@ -130,7 +130,9 @@ def secret_values() -> list[str]:
     changes there reaches this process, and this list, with the next setting that is read.
     """
     try:
-        path = _env_file_of(os.environ.get("QUANT_ROOT"), os.getcwd())  # noqa: PTH109 - called often
+        # Called for every record of a log, and so without a Path.
+        folder = os.getcwd()  # noqa: PTH109
+        path = _env_file_of(os.environ.get("QUANT_ROOT"), folder)
     except OSError:
         path = None  # the working directory is gone
     values: list[str] = []
