@@ -99,6 +99,13 @@ def test_a_folder_without_git_is_set_up(tmp_path: Path) -> None:
     assert checks.check_hooks(tmp_path).fix == setup_line()
 
 
+def test_a_repository_without_a_commit_is_set_up(tmp_path: Path) -> None:
+    """Git's own words for it, `bad revision 'HEAD'`, help nobody."""
+    git.run(tmp_path, "init", "--quiet")
+    check = checks.check_hooks(tmp_path)
+    assert (check.detail, check.fix) == ("this repository has no commit yet", setup_line())
+
+
 def test_why_git_cannot_read_a_clone_is_passed_on(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,10 +168,24 @@ def test_the_sentence_names_the_line_that_fixes_it(
     """Without PYTHONPATH: the project's own interpreter if there is one, else an installation."""
     monkeypatch.delenv("PYTHONPATH", raising=False)
     foreign = [Path("/elsewhere/src/quant_team_utils/git.py")]
-    told = origin.explain(tmp_path, foreign)
+    told = origin.explain(tmp_path, foreign, prefix=str(tmp_path / "conda"))
     assert f'"{sys.executable}" -m pip install -e "{tmp_path}"' in told
     windows = sys.platform == "win32"
     python = tmp_path / ".venv" / ("Scripts/python.exe" if windows else "bin/python")
     python.parent.mkdir(parents=True)
     python.touch()
     assert str(python) in origin.explain(tmp_path, foreign)
+
+
+def test_another_projects_environment_is_not_to_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To install this project there would make that one run this code."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / MARKER).touch()
+    foreign = [other / "src" / "utils" / "quant_team_utils" / "git.py"]
+    told = origin.explain(tmp_path / "mine", foreign, prefix=str(other / ".venv"))
+    assert "`quant doctor` says how to make your own" in told
+    assert "pip install" not in told

@@ -37,6 +37,12 @@ def answer(clone: Path, typed: str) -> tuple[str, str]:
     return done.output.rpartition("chosen: ")[2].strip(), done.output
 
 
+def test_another_clones_environment_sets_nothing_up(clone: Path) -> None:
+    """The modules that run here are not the small clone's: its hooks would run in that one."""
+    with pytest.raises(SetupError, match=r"-m venv --clear \.venv"):
+        setup.require_own_code(clone)
+
+
 # --- who you are
 
 
@@ -130,6 +136,8 @@ def cloned(clone: Path, tmp_path: Path) -> Path:
     """Return a clone of a repository with `main` and `develop`, on main."""
     git.run(clone, "branch", "develop")
     git.run(tmp_path, "clone", "--quiet", str(clone), "cloned")
+    for key in ("user.name", "user.email"):  # the machine may have none
+        git.run(tmp_path / "cloned", "config", key, git.run(clone, "config", key))
     return tmp_path / "cloned"
 
 

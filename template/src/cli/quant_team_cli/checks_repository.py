@@ -47,6 +47,8 @@ def check_hooks(root: Path) -> Check:
         if (root / ".git").exists():
             git.run(root, "rev-parse", "--show-toplevel")  # git's own sentence says why not
         return Check(HOOKS, "fail", f"{root} is not a git repository", setup_line())
+    if not git.has_commits(root):
+        return Check(HOOKS, "fail", "this repository has no commit yet", setup_line())
     fault = _misconfigured(root) or _not_executable(root) or _taken_over(root)
     if fault:
         return fault

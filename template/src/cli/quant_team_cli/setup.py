@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 
 from quant_team_cli import doctor
+from quant_team_cli.checks import rebuild_line
 from quant_team_cli.checks_repository import PROGRAMS, hook_settings
-from quant_team_utils import files, git, roster
+from quant_team_utils import files, git, origin, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 from quant_team_utils.settings import ENV_FILE
@@ -179,6 +180,20 @@ def follow_develop(root: Path) -> None:
     click.echo("  switched from main to develop")
 
 
+def require_own_code(root: Path) -> None:
+    """Refuse to set a clone up with the code, and so the interpreter, of another one.
+
+    Raises:
+        SetupError: what runs is not this clone's.
+    """
+    foreign = origin.foreign_modules(root)
+    if foreign:
+        raise SetupError(
+            f"`quant` runs {foreign[0]}, which is not in {root}, so the hooks would run in that "
+            f"environment: {rebuild_line()}"
+        )
+
+
 def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
     """Set up the repository, or this clone of it; steps that are done already are left alone.
 
@@ -236,6 +251,7 @@ def command(handle: str | None, use_defaults: bool) -> None:
     """Set up the repository, or this clone of it; safe to run again."""
     root = project_root()
     git.run(root, "--version")
+    require_own_code(root)
     click.echo(f"Setting up {root}")
     set_up(root, handle, use_defaults)
     click.echo()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quant_team_utils.errors import QuantError
+from quant_team_utils.paths import MARKER
 
 PACKAGES = "quant_team_"  # how every import package of this project begins
 SOURCES = "src"
@@ -67,11 +68,18 @@ def check_unchanged() -> None:
             )
 
 
-def explain(root: Path, foreign: list[Path]) -> str:
-    """Return the sentence about foreign modules: the first of them, and the line that fixes it."""
+def explain(root: Path, foreign: list[Path], prefix: str | None = None) -> str:
+    """Return the sentence about foreign modules: the first of them, and the line that fixes it.
+
+    Args:
+        root: the project.
+        foreign: what `foreign_modules` returned, not empty.
+        prefix: the environment that runs; default: `sys.prefix`.
+    """
+    fix = _fix(root, foreign[0], Path(prefix or sys.prefix))
     return (
         f"Python imports {foreign[0]}, which is not in this project ({root}), so a result "
-        f"would name the wrong commit: {_fix(root, foreign[0])}."
+        f"would name the wrong commit: {fix}."
     )
 
 
@@ -136,14 +144,17 @@ def _name(path: Path, root: Path) -> str:
     return path.name
 
 
-def _fix(root: Path, module: Path) -> str:
+def _fix(root: Path, module: Path, running: Path) -> str:
     """Return the line that makes Python import this project's own modules."""
     for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         if entry and module.is_relative_to(Path(entry).resolve()):
             return "unset PYTHONPATH, which names that folder"
     environment = root / ".venv"
     own = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    is_active = Path(sys.prefix).resolve() == environment.resolve()
+    is_active = running.resolve() == environment.resolve()
     if own.is_file() and not is_active:
         return f"use this project's own interpreter, {own}"
+    if (running.resolve().parent / MARKER).is_file():
+        # To install this project into it would make that one run this code.
+        return "the environment is another project's; `quant doctor` says how to make your own"
     return f'`"{sys.executable}" -m pip install -e "{root}"` makes this environment this project\'s'
