@@ -106,7 +106,14 @@ def make_team(folder: Path) -> Path:
     """
     team = folder / "team"
     (team / "hooks").mkdir(parents=True)
-    for name in ("pre-commit", "pre-push", "strip-notebook", "file_checks.py"):
+    for name in (
+        "pre-commit",
+        "pre-push",
+        "strip-notebook",
+        "file_checks.py",
+        "notebook_filter.py",
+        "secret_shapes.py",
+    ):
         shutil.copy2(HOOKS / name, team / "hooks" / name)
     (team / "hooks" / "handles").write_text("alice\nbob\n", encoding="utf-8")
     environment = folder / "environment"

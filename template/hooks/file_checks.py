@@ -4,50 +4,33 @@
     file_checks.py --strip-notebook  a notebook, standard input to output, without its outputs
 
 The first is the hook `files` of `.pre-commit-config.yaml`, the second the clean filter of
-`*.ipynb`. Standard library only: it runs in any Python. A line that ends in `not-a-secret` may look
-like a secret.
+`*.ipynb`. Standard library only: it runs in any Python.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+
+# Isolated (-I), Python does not look beside this file by itself.
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+
+import notebook_filter
+import secret_shapes
 
 LARGEST = 1_000_000  # bytes
 BEGINNING = 8000  # bytes in which a file that is not text has a zero
-# As in quant_team_utils/git.py and quant_team_utils/secret_patterns.py; a test holds them equal.
+# As in quant_team_utils/git.py; a test holds them equal.
 CONFLICT_MARKER = r"^(<{7}|\|{7}|>{7}) "
-SHAPES = {
-    "a private key": r"()-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:[^-]*-----END)?",
-    "a TickDB key": r"\b(tk_live_)(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}",
-    "an AWS access key": r"\b()(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "a GitHub token": r"\b()(?:gh[opsru]_[A-Za-z0-9]{36}|github_pat_\w{22})",
-    "a GitLab token": r"\b()glpat-[\w-]{20}",
-    "a Slack token": r"\b()xox[abeprs]-[\w-]{10}",
-    "a credential": r"(?i)((?:api_?key|secret|token|passw(?:or)?d)\w{0,30}[\"']?\s*[:=]\s*[\"']?)"
-    r"(?=[\w+/=-]{0,99}\d)(?=[\w+/=-]{0,99}[a-z])[\w+/=-]{20,}",
-}
-PLACES = {
-    "a key in a URL": r"(?i)([?&](?:api_?key|token|secret|signature|password)=)[^&\s\"'#]+",
-    "a key in a header": r"(?i)((?:x-api-key|authorization)[\"']?\s*[:=,]\s*(?:b?[\"'])?"
-    r"(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)]+",
-    "a bearer token": r"(?i)\b(bearer\s+)[\w.~+/=-]{20,}",
-    "a key": r"(?i)((?:api|secret|encryption)_key\s*[=:]\s*[\"']?)[^\s\"',;)]+",
-    "a key of TickDB": r"(tk_(?:live|test)_)[A-Za-z0-9_-]+",
-}
-REAL = r"(?i)(?=[\w+/=-]{0,99}\d)(?=[\w+/=-]{0,99}[a-z])[\w+/=-]{20,}"
-EXAMPLE = re.compile(rb"(?i)example|0123456789")
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     if arguments == ["--strip-notebook"]:
-        sys.stdout.buffer.write(stripped(sys.stdin.buffer.read()))
+        sys.stdout.buffer.write(notebook_filter.stripped(sys.stdin.buffer.read()))
         return 0
     ignored = set(ignored_paths(arguments))
     found = False
@@ -56,32 +39,6 @@ def main(arguments: list[str]) -> int:
             print(f"{path}: {fault}")
             found = True
     return int(found)
-
-
-def stripped(raw: bytes) -> bytes:
-    """Return a notebook without outputs, counts and times.
-
-    What has none, or is not a notebook, comes back byte for byte.
-    """
-    try:
-        notebook = json.loads(raw)
-        before = json.dumps(notebook)
-        notebook.get("metadata", {}).pop("widgets", None)
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "code":
-                strip_cell(cell)
-        if json.dumps(notebook) == before:
-            return raw
-        return json.dumps(notebook, indent=1, ensure_ascii=False).encode() + b"\n"
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return raw  # half a merge, for one: the check names it
-
-
-def strip_cell(cell: dict[str, Any]) -> None:
-    """Take outputs, count and times out of a code cell."""
-    cell.update(outputs=[], execution_count=None)
-    for name in ("execution", "ExecuteTime"):
-        cell.get("metadata", {}).pop(name, None)
 
 
 def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
@@ -98,54 +55,11 @@ def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
         return
     conflict = re.search(CONFLICT_MARKER.encode(), blob, re.MULTILINE)
     if conflict:
-        yield f"line {line_of(blob, conflict)} is a conflict marker. Resolve the conflict."
+        line = blob.count(b"\n", 0, conflict.start()) + 1
+        yield f"line {line} is a conflict marker. Resolve the conflict."
     elif path.endswith(".ipynb"):
-        yield from notebook_faults(blob)
-    for name, found in secrets_in(blob):
-        line = line_of(blob, found)
-        yield f"line {line} looks like {name}. Take it out, and revoke it if it is real."
-        return  # one is enough
-
-
-def notebook_faults(blob: bytes) -> Iterator[str]:
-    """Yield what is wrong with a notebook."""
-    if not is_notebook(blob):
-        yield "not a notebook of format 4. Save it again with Jupyter."
-    elif stripped(blob) != blob:
-        yield (
-            "the notebook holds outputs. Run `quant setup` if you have not, then: "
-            "git add --renormalize notebooks"
-        )
-
-
-def secrets_in(blob: bytes) -> Iterator[tuple[str, re.Match[bytes]]]:
-    """Yield what looks like a secret, with its name; examples and marked lines are not reported."""
-    for name, pattern in (SHAPES | PLACES).items():
-        for found in re.finditer(pattern.encode(), blob):
-            value = blob[found.end(1) : found.end()]
-            is_real = name in SHAPES or re.match(REAL.encode(), value)
-            rest = blob[found.start() :].partition(b"\n")[0]
-            is_marked = rest.rstrip().endswith(b"not-a-secret")
-            if is_real and not is_marked and not EXAMPLE.search(found[0]):
-                yield name, found
-
-
-def is_notebook(blob: bytes) -> bool:
-    """Tell whether a file is a Jupyter notebook of the current format."""
-    try:
-        notebook = json.loads(blob)
-    except (ValueError, RecursionError):
-        return False
-    return (
-        isinstance(notebook, dict)
-        and notebook.get("nbformat") == 4
-        and isinstance(notebook.get("cells"), list)
-    )
-
-
-def line_of(blob: bytes, found: re.Match[bytes]) -> int:
-    """Return the number of the line in which a match begins."""
-    return blob.count(b"\n", 0, found.start()) + 1
+        yield from notebook_filter.faults(blob)
+    yield from secret_shapes.faults(blob)
 
 
 def blobs(paths: list[str]) -> Iterator[tuple[str, bytes]]:

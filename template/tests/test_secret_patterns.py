@@ -31,12 +31,13 @@ PATTERNS = secret_patterns.SHAPES | secret_patterns.PLACES
 
 
 def test_the_file_check_repeats_the_table(root: Path) -> None:
-    """`hooks/file_checks.py` runs without this package, and knows the same."""
-    check = runpy.run_path(str(root / "hooks" / "file_checks.py"))
+    """`hooks/secret_shapes.py` runs without this package, and knows the same."""
+    check = runpy.run_path(str(root / "hooks" / "secret_shapes.py"))
     assert check["SHAPES"] == secret_patterns.SHAPES
     assert check["PLACES"] == secret_patterns.PLACES
     assert check["REAL"] == secret_patterns.REAL
-    assert check["CONFLICT_MARKER"] == CONFLICT_MARKER
+    checks = runpy.run_path(str(root / "hooks" / "file_checks.py"))
+    assert checks["CONFLICT_MARKER"] == CONFLICT_MARKER
 
 
 def test_every_row_has_a_planted_secret() -> None:
@@ -52,7 +53,7 @@ def test_each_row_is_known_to_the_log_and_to_the_check(root: Path, name: str) ->
     assert found
     secret = line[found.end(1) : found.end()]
     assert log.redact(line) == line.replace(secret, log.HIDDEN)
-    check = runpy.run_path(str(root / "hooks" / "file_checks.py"))
+    check = runpy.run_path(str(root / "hooks" / "secret_shapes.py"))
     names = [what for what, _ in check["secrets_in"](line.encode())]
     assert name in names
 
@@ -69,5 +70,5 @@ def test_each_row_is_known_to_the_log_and_to_the_check(root: Path, name: str) ->
 )
 def test_examples_may_be_committed(root: Path, text: str) -> None:
     """Where a document shows the place of a key, the check asks for a value that looks real."""
-    check = runpy.run_path(str(root / "hooks" / "file_checks.py"))
+    check = runpy.run_path(str(root / "hooks" / "secret_shapes.py"))
     assert list(check["secrets_in"](text.encode())) == []

@@ -1,6 +1,6 @@
 """What a secret looks like: the one table, for the logs and for the file check.
 
-`hooks/file_checks.py` runs without this package, so it repeats the table; a test holds the two
+`hooks/secret_shapes.py` runs without this package, so it repeats the table; a test holds the two
 equal. In every pattern, group 1 is what may stay; the rest of the match is the secret.
 """
 
