@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from quant_team_data import data_client
+from quant_team_data.tickdb import TickDBClient
 from quant_team_utils import settings
+from tests.service import Clock, Service
 
 ROOT = Path(__file__).resolve().parent.parent
 # What the checks do not read, or what a clone does not have.
@@ -39,6 +43,22 @@ def _sandboxed(monkeypatch: pytest.MonkeyPatch) -> None:
 def root() -> Path:
     """Return the root of this repository."""
     return ROOT
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Give a test an empty cache, and a sandbox whose clock stands still."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    with data_client.using(TickDBClient("sandbox", clock=Clock())):
+        yield
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    """Stand in for TickDB, as `Service` says."""
+    fake = Service()
+    with fake.using():
+        yield fake
 
 
 def make_clone(root: Path, folder: Path) -> Path:

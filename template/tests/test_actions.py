@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,36 +10,21 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import cache, data_client, errors, lock
+from quant_team_data import cache, errors, lock
 from quant_team_data.data_client import (
-    TickDBClient,
     fetch_bars,
 )
 from quant_team_data.markets import milliseconds
 from quant_team_utils import git
 from tests.service import (
     START,
-    Clock,
     Service,
     fault,
     kline,
     ok,
 )
 
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 MIDNIGHT = {"UTC": 0, "New York": 5, "Hong Kong": -8}

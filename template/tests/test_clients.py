@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,13 +30,6 @@ from tests.service import (
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
 
 
 def test_settings_are_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from quant_team_data import data_client, errors
 from quant_team_data.data_client import (
     RateLimitError,
-    TickDBClient,
     fetch_bars,
     fetch_klines,
     fetch_latest_price,
@@ -27,7 +25,6 @@ from tests.service import (
     KEY,
     NOW,
     START,
-    Clock,
     Ranged,
     Service,
     fault,
@@ -35,6 +32,8 @@ from tests.service import (
     kline,
     ok,
 )
+
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "data.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -52,21 +51,6 @@ class Plain:
         if self.body is None:
             raise ValueError
         return self.body
-
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
 
 
 def test_klines_are_asked_as_the_protocol_wants(service: Service) -> None:

@@ -11,9 +11,8 @@ import httpx2
 import polars as pl
 import pytest
 
-from quant_team_data import data_client, errors, history
+from quant_team_data import errors, history
 from quant_team_data.data_client import (
-    TickDBClient,
     fetch_bars,
 )
 from quant_team_data.limits import Limiter
@@ -21,7 +20,6 @@ from quant_team_data.markets import milliseconds
 from tests.service import (
     KEY,
     NOW,
-    Clock,
     Ranged,
     Service,
     fault,
@@ -31,20 +29,7 @@ from tests.service import (
     times,
 )
 
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def test_an_ambiguous_symbol_can_be_settled() -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import email.utils
 import threading
 import zlib
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -33,20 +31,7 @@ from tests.service import (
     times,
 )
 
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 @pytest.mark.parametrize(

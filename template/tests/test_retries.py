@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import email.utils
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from quant_team_data import data_client, errors
+from quant_team_data import errors
 from quant_team_data.data_client import (
     RateLimitError,
-    TickDBClient,
     TickDBError,
     fetch_klines,
 )
 from tests.service import (
     NOW,
-    Clock,
     Service,
     fault,
     hourly,
     ok,
 )
 
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def test_a_rate_limit_is_waited_for_and_tried_again(service: Service) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,33 +10,18 @@ import pytest
 
 from quant_team_data import data_client, errors, markets
 from quant_team_data.data_client import (
-    TickDBClient,
     TickDBError,
     fetch_many,
 )
 from quant_team_data.messages import KeyStatus
 from tests.service import (
     KEY,
-    Clock,
     Service,
     fault,
     ok,
 )
 
-
-@pytest.fixture(autouse=True)
-def _sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Give each test an empty cache, and a sandbox whose clock stands still."""
-    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
-    with data_client.using(TickDBClient("sandbox", clock=Clock())):
-        yield
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    fake = Service()
-    with fake.using():
-        yield fake
+pytestmark = pytest.mark.usefixtures("sandbox")
 
 
 def quotes(request: httpx2.Request) -> httpx2.Response:
