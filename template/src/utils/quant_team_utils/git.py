@@ -45,6 +45,27 @@ def run(root: Path, *arguments: str) -> str:
     return done.stdout.rstrip("\n")
 
 
+def blob(root: Path, name: str) -> bytes:
+    """Return the bytes of a file that git has stored, whatever they are.
+
+    Args:
+        root: the folder in which git is asked.
+        name: of the blob: its object id, or `COMMIT:PATH`.
+
+    Raises:
+        GitError: git is not installed, or there is no such blob.
+    """
+    command = ["git", "cat-file", "blob", name]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise GitError("Git is not on PATH: install git, then run this command again.") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip()
+        raise GitError(f"`git cat-file blob {name}` failed in {root}: {said}")
+    return done.stdout
+
+
 def config(root: Path, key: str, *, local: bool = False) -> str | None:
     """Return a git configuration value, or None if it is unset.
 
