@@ -51,6 +51,7 @@ def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
         size = len(blob) / 1e6
         yield f"{size:.1f} MB is too large for git; the limit is {LARGEST / 1e6:.0f} MB."
         return
+    yield from secret_shapes.faults(path, blob)
     if b"\0" in blob[:BEGINNING]:
         return
     conflict = re.search(CONFLICT_MARKER.encode(), blob, re.MULTILINE)
@@ -58,8 +59,7 @@ def faults_of(path: str, blob: bytes, ignored: bool) -> Iterator[str]:
         line = blob.count(b"\n", 0, conflict.start()) + 1
         yield f"line {line} is a conflict marker. Resolve the conflict."
     elif path.endswith(".ipynb"):
-        yield from notebook_filter.faults(blob)
-    yield from secret_shapes.faults(blob)
+        yield from notebook_filter.faults(path, blob)
 
 
 def blobs(paths: list[str]) -> Iterator[tuple[str, bytes]]:

@@ -31,8 +31,10 @@ REAL = r"(?i)(?=[\w+/=-]{0,99}\d)(?=[\w+/=-]{0,99}[a-z])[\w+/=-]{20,}"
 EXAMPLE = re.compile(rb"(?i)example|0123456789")
 
 
-def faults(blob: bytes) -> Iterator[str]:
+def faults(path: str, blob: bytes) -> Iterator[str]:
     """Yield the first thing that looks like a secret, as a sentence; never the secret itself."""
+    if b"\0" in blob[:8000]:
+        return
     for name, found in secrets_in(blob):
         line = blob.count(b"\n", 0, found.start()) + 1
         yield f"line {line} looks like {name}. Take it out, and revoke it if it is real."
