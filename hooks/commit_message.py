@@ -2,14 +2,22 @@
 
     commit_message.py [--allow-scopes] FILE          the message file of a commit-msg hook
     commit_message.py [--allow-scopes] --range A..B  in CI: the commits of a branch, no merges
-    commit_message.py [--allow-scopes] --title TEXT  in CI: a pull request's title
+    commit_message.py [--allow-scopes] --title TEXT [--author LOGIN]
+                                                     in CI: the title of LOGIN's pull request
 
 The types are in `commit-types`. `--allow-scopes` accepts `feat(loader): x` and `feat!: x` as
-well. The exit code is 1 for a refusal. A message file is judged as git will record it; what is
-refused is kept beside the file.
+well. The exit code is 1 for a refusal.
+
+One rule holds for all three, and a bot's messages and titles pass by their author. They differ
+where what they judge differs:
+
+- a file is judged as git will record it, and loses its byte order mark; what is refused is kept
+- `fixup! ...` passes in a file, and is refused where nobody will squash it any more
+- a merge passes in a file while it is in progress, and is left out of a range
+- a title loses the `Draft: ` that a forge takes away again
 
 `commit-msg` calls this for every message that is not plainly good, so only a refusal imports more
-than `os`, `sys` and the rules of `commit_subject.py`.
+than `os`, `sys` and the two files of rules.
 """
 
 # ruff: noqa: PTH100, PTH110, PTH118, PTH120, PTH123
@@ -24,51 +32,28 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 if HERE not in sys.path:
     sys.path.append(HERE)
 
+from commit_cleanup import (  # noqa: E402
+    AS_IT_IS,
+    CUT,
+    Cleanup,
+    command,
+    git,
+    how_git_cleans,
+    sentence,
+)
 from commit_subject import (  # noqa: E402
     AUTOSQUASH,
+    is_a_bot,
     judge_subject,
     shown,
     written_by_git,
 )
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CUT = b" ------------------------ >8 ------------------------\n"
 BOM = b"\xef\xbb\xbf"
-BLANKS = b" \t\r"  # what git strips from the end of a line
-
-
-class Cleanup:
-    """How git will clean a message file: what marks a comment, and what it will take out."""
-
-    def __init__(
-        self, prefix: bytes = b"#", comments_go: bool = False, diff_goes: bool = False
-    ) -> None:
-        self.prefix = prefix
-        self.comments_go = comments_go
-        self.diff_goes = diff_goes
-
-    def lines(self, message: bytes) -> Iterator[bytes]:
-        """Yield the lines that git records, from the subject on; a body may be large."""
-        begun = False
-        start = 0
-        while start < len(message):
-            end = message.find(b"\n", start) + 1 or len(message)
-            line = message[start:end]
-            start = end
-            if self.diff_goes and line == self.prefix + CUT:
-                return
-            if self.comments_go and line.startswith(self.prefix):
-                continue
-            line = line.rstrip(b"\n").rstrip(BLANKS)
-            begun = begun or bool(line)
-            if begun:
-                yield line
-
-
-AS_IT_IS = Cleanup()
+DRAFT = ("draft:", "[draft]", "(draft)")  # what GitLab puts before a title, in any case
+EMPTY = "the message is empty"
+UNSQUASHED = "squash this commit into its target first (`git rebase -i --autosquash`)"
+BELOW = "put a blank line below the subject, or git reads both lines as one subject"
 
 
 def main(arguments: list[str]) -> int:
@@ -76,12 +61,15 @@ def main(arguments: list[str]) -> int:
     scopes = arguments[:1] == ["--allow-scopes"]
     rest = arguments[scopes:]
     types = read_types()
-    if len(rest) == 2 and rest[0] == "--range":
-        return check_range(rest[1], types, scopes)
-    if len(rest) == 2 and rest[0] == "--title":
-        return check_title(rest[1], types, scopes)
-    if len(rest) == 1 and not rest[0].startswith("-"):
-        return check_file(rest[0], types, scopes)
+    match rest:
+        case ["--range", revisions]:
+            return check_range(revisions, types, scopes)
+        case ["--title", title]:
+            return check_title(title, types, scopes)
+        case ["--title", title, "--author", author]:
+            return check_title(title, types, scopes, author)
+        case [path] if not path.startswith("-"):
+            return check_file(path, types, scopes)
     say(__doc__ or "")
     return 0 if rest in (["-h"], ["--help"]) else 2
 
@@ -95,17 +83,19 @@ def check_file(path: str, types: dict[str, str], scopes: bool = False) -> int:
         say(f"commit-msg: cannot read {shown(path)}: {error.strerror}.")
         return 1
     # Git itself refuses NUL, and the shell does not see it.
-    message = raw[len(BOM) :] if raw.startswith(BOM) else raw
-    message = message.replace(b"\0", b"")
+    message = raw.removeprefix(BOM).replace(b"\0", b"")
     folder = os.path.dirname(os.path.abspath(path))
+    # Git tells its hooks who the author is, whoever commits.
+    name = os.environ.get("GIT_AUTHOR_NAME", "")
+    author = f"{name} <{os.environ.get('GIT_AUTHOR_EMAIL', '')}>"
 
     cleanup = AS_IT_IS
-    fault = judge(message, cleanup, types, scopes)
-    if fault and in_progress(folder, "MERGE_HEAD", "REVERT_HEAD") and any(cleanup.lines(message)):
-        fault = None  # git drafted it, and records which commits it is about
-    if fault:
+    fault = judge(message, cleanup, types, scopes, author=author)
+    if fault and in_progress(folder, "MERGE_HEAD") and any(cleanup.lines(message)):
+        fault = None  # a range leaves merges out
+    elif fault or "\ufffd" in cleanup.subject(message):
         cleanup = how_git_cleans(message)
-        fault = judge(message, cleanup, types, scopes)
+        fault = judge(message, cleanup, types, scopes, author=author)
     if fault is None:
         if raw.startswith(BOM):
             with open(path, "wb") as file:
@@ -116,53 +106,65 @@ def check_file(path: str, types: dict[str, str], scopes: bool = False) -> int:
 
 
 def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> int:
-    """Judge the recorded messages of a range: no merges, no bots, nothing left to be squashed."""
+    """Judge the recorded messages of a range as they will stay: no merges."""
     if revisions.startswith("-"):
-        say(f"commit-msg: {shown(revisions)} is not a range of commits: write A..B.")
+        say(f"commit-msg: {shown(revisions)} is not a range of commits; write A..B.")
         return 1
-    commits = recorded(revisions)
-    if commits is None:
-        say(
-            f"commit-msg: git cannot find the range {shown(revisions)}: "
-            "fetch both ends with their history."
-        )
+    options = "-c log.showSignature=false log -z --no-merges --encoding=UTF-8"
+    form = "--format=%h%n%an <%ae>%n%B"
+    code, output, complaint = git(*options.split(), form, revisions, "--")
+    if code:
+        say(f"commit-msg: git cannot read the range {shown(revisions)}: {sentence(complaint)}.")
+        fix = command(complaint) or how_to_fetch(complaint)
+        if fix:
+            say(f"  type:   {fix}")
         return 1
+    commits = [entry for entry in output.split(b"\0") if entry]
     refused = 0
-    for name, author, message in commits:
-        is_bot = author.endswith(b"[bot]")
-        fault = None if is_bot else judge(message, AS_IT_IS, types, scopes, final=True)
+    for commit in commits:
+        name, author, message = commit.split(b"\n", 2)
+        by = author.decode("utf-8", "replace")
+        fault = judge(message, AS_IT_IS, types, scopes, final=True, author=by)
         if fault:
             refused += 1
-            subject = decoded(next(AS_IT_IS.lines(message), b""))
+            subject = AS_IT_IS.subject(message)
             say(f"{name.decode()}  {shown(subject)}\n  {fault}")
-            if not subject.startswith(AUTOSQUASH):
+            if fault not in (BELOW, UNSQUASHED):
                 say(f"  write:  {suggestion(subject, types)}")
-    if refused:
-        base = shown(revisions.partition("..")[0])
-        say(
-            f"{refused} of {len(commits)} messages refused: `git rebase -i {base}` and reword them."
-        )
-        return 1
-    print(f"{len(commits)} commit messages follow the convention.")
-    return 0
+    if not refused:
+        print(f"{len(commits)} commit messages follow the convention.")
+        return 0
+    base, dots, _ = revisions.partition("..")
+    since = shown(base) if dots else "--root"
+    say(
+        f"{refused} of {len(commits)} messages refused.\n"
+        f"  types:  {listed(types)}\n"
+        f"  type:   git rebase -i --autosquash {since}   (write `reword` before them; then push "
+        "with --force-with-lease)"
+    )
+    return 1
 
 
-def recorded(revisions: str) -> list[list[bytes]] | None:
-    """Return name, author and message of each commit in a range, or None if git knows none."""
-    options = "-c log.showSignature=false log -z --no-merges --encoding=UTF-8"
-    code, output = git(*options.split(), "--format=%h%n%an%n%B", revisions, "--")
-    if code:
-        return None
-    return [entry.split(b"\n", 2) for entry in output.split(b"\0") if entry]
+def how_to_fetch(complaint: bytes) -> str:
+    """Return the command that fetches missing commits, or nothing if none are missing."""
+    if b"bad revision" not in complaint and b"bad object" not in complaint:
+        return ""
+    _, output, _ = git("rev-parse", "--is-shallow-repository")
+    return "git fetch --unshallow" if output.strip() == b"true" else "git fetch origin"
 
 
-def check_title(title: str, types: dict[str, str], scopes: bool = False) -> int:
-    """Judge a pull request's title; a forge puts `Draft: ` before it and takes it away again."""
-    message = title.removeprefix("Draft: ").encode("utf-8", "surrogateescape")
-    fault = judge(message, AS_IT_IS, types, scopes, final=True)
+def check_title(title: str, types: dict[str, str], scopes: bool = False, author: str = "") -> int:
+    """Judge a pull request's title like the subject of a commit by whoever opened it."""
+    message = os.fsencode(without_draft(title))
+    fault = judge(message, AS_IT_IS, types, scopes, final=True, author=author)
     if fault:
-        better = suggestion(decoded(message), types)
-        say(f"title: {fault}.\n  write:  {better}\n  types:  {listed(types)}")
+        better = suggestion(AS_IT_IS.subject(message), types)
+        say(
+            f"title: {fault}.\n"
+            f"  write:  {better}\n"
+            f"  types:  {listed(types)}\n"
+            "  again:  change the title at the forge, then run the checks again"
+        )
     return int(bool(fault))
 
 
@@ -172,64 +174,48 @@ def judge(
     types: dict[str, str],
     scopes: bool = False,
     final: bool = False,
+    author: str = "",
 ) -> str | None:
     """Return what is wrong with a message, without a full stop, or None.
 
-    `final` refuses what a later squash was to remove.
+    It is the one rule for files, ranges and titles.
+
+    Args:
+        message: the bytes to judge.
+        cleanup: what git will make of them.
+        types: the types, from `commit-types`.
+        scopes: whether `feat(loader)!: x` passes.
+        final: whether nobody will squash the commit any more.
+        author: a forge's login or `NAME <ADDRESS>`; a bot's messages pass.
     """
-    lines = cleanup.lines(message)
-    subject = decoded(next(lines, b""))
+    fault = fault_in(message, cleanup, types, scopes, final)
+    return None if fault and is_a_bot(author) else fault
+
+
+def fault_in(
+    message: bytes, cleanup: Cleanup, types: dict[str, str], scopes: bool, final: bool
+) -> str | None:
+    """Return what is wrong with a message, whoever wrote it, or None."""
+    subject = cleanup.subject(message)
     if not subject:
-        return "the message is empty"
+        return EMPTY
     if final and subject.startswith(AUTOSQUASH):
-        return "squash this commit into its target first (`git rebase -i --autosquash`)"
+        return UNSQUASHED
     if not written_by_git(subject):
         fault = judge_subject(subject, types, scopes)
         if fault:
             return fault
-    if next(lines, b""):
-        return "put a blank line below the subject, or git reads both lines as one subject"
-    return None
+    lines = cleanup.lines(message)
+    next(lines)
+    return BELOW if next(lines, b"") else None
 
 
-def how_git_cleans(message: bytes) -> Cleanup:
-    """Find out what git will do to a message file: from its hint there, else from its settings."""
-    # Git sets the editor to `:` for its hooks when none ran: then a line that begins with # stays.
-    edited = os.environ.get("GIT_EDITOR") != ":"
-    if edited:
-        for will, go in ((b"' will be ignored", True), (b"' will be kept", False)):
-            before, found, _ = message.partition(will)
-            prefix = before[before.rfind(b"'") + 1 :]
-            is_used = b"\n" + prefix in message
-            if found and 0 < len(prefix) < 20 and is_used:
-                return Cleanup(prefix, comments_go=go, diff_goes=True)
-    _, output = git("config", "--get-regexp", r"^(core\.comment(char|string)|commit\.cleanup)$")
-    prefix = b"#"
-    mode = b"default"
-    for line in output.splitlines():
-        name, _, value = line.partition(b" ")
-        if name == b"commit.cleanup":
-            mode = value
-        else:
-            # Of the two names of the comment prefix, git obeys the one that it reads last.
-            prefix = value
-    if prefix == b"auto":
-        prefix = prefix_in(message)
-    return Cleanup(
-        prefix or b"#",
-        comments_go=mode == b"strip" or (edited and mode == b"default"),
-        diff_goes=edited,
-    )
-
-
-def prefix_in(message: bytes) -> bytes:
-    """Return the comment prefix that git chose for this file (`core.commentChar=auto`)."""
-    before, cut, _ = message.partition(CUT)
-    above = before if cut else message.rstrip()
-    line = above.rpartition(b"\n")[2]
-    last = line if cut else line[:1]
-    is_a_mark = len(last) == 1 and last in b"#;@!$%^&|:"
-    return last if is_a_mark else b"#"
+def without_draft(title: str) -> str:
+    """Return a title without the marks that GitLab puts before it and takes away again."""
+    for mark in DRAFT:
+        if title[: len(mark)].lower() == mark:
+            return without_draft(title[len(mark) :].lstrip(" "))
+    return title
 
 
 def in_progress(folder: str, *heads: str) -> bool:
@@ -249,14 +235,14 @@ def suggestion(subject: str, types: dict[str, str]) -> str:
 
 def refusal(fault: str, message: bytes, cleanup: Cleanup, types: dict[str, str], path: str) -> str:
     """Explain a refusal in at most six lines, and keep what was typed."""
-    subject = decoded(next(cleanup.lines(message), b""))
-    if not subject:
-        return f"commit-msg: {fault}."
-    text = [
-        f"commit-msg: {fault}.",
-        f"  write:  {suggestion(subject, types)}",
-        f"  types:  {listed(types)}",
-    ]
+    if fault == EMPTY:
+        return f"commit-msg: {EMPTY}, so nothing was committed. To start again: git commit"
+    text = [f"commit-msg: {fault}."]
+    if fault != BELOW:
+        better = suggestion(cleanup.subject(message), types)
+        text += [f"  write:  {better}", f"  types:  {listed(types)}"]
+    if cleanup.complaint:
+        text.append(f"  git:    its settings cannot be read: {shown(cleanup.complaint)}")
     folder, name = os.path.split(os.path.abspath(path))
     kept = os.path.join(folder, "COMMIT_EDITMSG.refused").replace(os.sep, "/")
     if name not in ("COMMIT_EDITMSG", "MERGE_MSG"):
@@ -307,11 +293,6 @@ def listed(types: dict[str, str]) -> str:
     return ", ".join(f"{kind} ({word})" for kind, word in types.items())
 
 
-def decoded(line: bytes) -> str:
-    """Return a line as text; what is not UTF-8 counts as one unknown letter a byte."""
-    return line.decode("utf-8", "replace")
-
-
 def read_types() -> dict[str, str]:
     """Return the types and the word that explains each, from the list beside this file."""
     types = {}
@@ -320,17 +301,6 @@ def read_types() -> dict[str, str]:
             kind, _, word = line.partition(" ")
             types[kind] = word.strip()
     return types
-
-
-def git(*arguments: str) -> tuple[int, bytes]:
-    """Run git here and return its exit code and standard output; without git, 127 and nothing."""
-    import subprocess
-
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False)
-    except OSError:
-        return 127, b""
-    return done.returncode, done.stdout
 
 
 def say(text: str) -> None:

@@ -18,6 +18,11 @@ MERGED = (
     "remote-tracking branch",
     "remote-tracking branches",
 )
+# Programs that go by these names on a forge or a server of one's own.
+BOTS = ("dependabot", "renovate", "renovate-bot", "renovate bot")
+# The names that GitLab gives to the holders of tokens: `project_12_bot_ab34`.
+GITLAB_BOT = r"(project|group)_\d+_bot\w*|service_account_\w+"
+UNSEEN = "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 QUOTED = 40  # characters of a subject that a refusal repeats
 
 
@@ -32,7 +37,7 @@ def judge_subject(subject: str, types: dict[str, str], scopes: bool) -> str | No
         return (
             f"{quoted(extra)} is not part of the convention: write the type alone before the colon"
         )
-    return judge_description(description) or judge_length(subject)
+    return judge_description(description) or judge_letters(subject) or judge_length(subject)
 
 
 def judge_label(subject: str, label: str, colon: str, types: dict[str, str]) -> str:
@@ -63,6 +68,15 @@ def judge_description(description: str) -> str | None:
         return f"a {name} ({shown(first)}) follows the colon, not a space"
     if description.strip() == PLACEHOLDER or not says_something(description):
         return "the description is missing"
+    return None
+
+
+def judge_letters(subject: str) -> str | None:
+    """Return that a subject holds what a terminal obeys and a reader does not see, or None."""
+    for letter in subject:
+        is_control = letter < " " or "\x7f" <= letter <= "\x9f"
+        if letter in UNSEEN or (is_control and letter != "\t"):
+            return f"the subject holds an invisible character ({shown(letter)})"
     return None
 
 
@@ -100,6 +114,21 @@ def written_by_git(subject: str) -> bool:
     if subject.startswith(pull):
         return subject[len(pull) :][:1].isdigit()
     return subject.startswith(AUTOSQUASH)
+
+
+def is_a_bot(author: str) -> bool:
+    """Tell whether an author is a program.
+
+    Args:
+        author: a forge's login, or `NAME <ADDRESS>`.
+    """
+    import re
+
+    name, _, address = author.partition(" <")
+    for login in (name, address.partition("@")[0]):
+        if login.endswith("[bot]") or login.lower() in BOTS or re.fullmatch(GITLAB_BOT, login):
+            return True
+    return False
 
 
 def says_something(text: str) -> bool:

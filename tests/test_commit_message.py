@@ -356,6 +356,7 @@ def test_every_suggestion_is_accepted(subject: str) -> None:
 SOURCES = [
     "commit-msg",
     "commit-types",
+    "commit_cleanup.py",
     "commit_message.py",
     "commit_subject.py",
     "commit_suggestion.py",

@@ -67,7 +67,7 @@ def test_a_squashed_merge_needs_a_subject(repository: Repository) -> None:
 
 
 def test_git_s_own_reverts_and_picks_pass(repository: Repository) -> None:
-    """`revert` and `cherry-pick` run no hook; after a conflict, a revert passes by its state."""
+    """`revert` and `cherry-pick` run no hook; after a conflict, git's own draft passes as it is."""
     repository.write("second\n")
     repository.commit("feat: second")
     assert repository("revert", "--no-edit", "HEAD").returncode == 0
@@ -76,9 +76,10 @@ def test_git_s_own_reverts_and_picks_pass(repository: Repository) -> None:
     repository.commit("feat: third")
     assert repository("revert", "--no-edit", "HEAD~1").returncode == 1
     repository.write("solved\n")
-    done = repository("commit", writes="say why\n\n")
+    assert repository("commit", writes="say why\n\n").returncode == 1
+    done = repository("commit")
     assert done.returncode == 0, done.stderr
-    assert repository.subject() == "say why"
+    assert repository.subject() == 'Revert "feat: second"'
 
 
 def test_a_picked_commit_is_judged_after_a_conflict(repository: Repository) -> None:
