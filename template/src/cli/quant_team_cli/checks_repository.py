@@ -44,8 +44,6 @@ def hook_settings() -> dict[str, str]:
 def check_hooks(root: Path) -> Check:
     """Git runs the hooks of this repository, with an interpreter that exists."""
     if not git.is_repository(root):
-        if (root / ".git").exists():
-            git.run(root, "rev-parse", "--show-toplevel")  # git's own sentence says why not
         return Check(HOOKS, "fail", f"{root} is not a git repository", setup_line())
     if not git.has_commits(root):
         return Check(HOOKS, "fail", "this repository has no commit yet", setup_line())
@@ -102,18 +100,10 @@ def check_ignored(root: Path) -> Check:
     """Secrets and market data are ignored; the code of the data package is not."""
     name = "ignored files"
     for path, wanted in IGNORED.items():
-        if _is_ignored(root, path) != wanted:
+        if git.says_yes(root, "check-ignore", "--quiet", path) != wanted:
             detail = f"{path} is {'not ignored' if wanted else 'ignored'} by git"
             return Check(name, "fail", detail, "git checkout HEAD -- .gitignore")
     return Check(name, "ok", ".env and data/ are ignored, src/data/ is not")
-
-
-def _is_ignored(root: Path, path: str) -> bool:
-    try:
-        git.run(root, "check-ignore", "--quiet", path)
-    except git.GitError:
-        return False
-    return True
 
 
 def check_identity(root: Path) -> Check:
@@ -201,8 +191,10 @@ def check_update(root: Path) -> Check:
     try:
         grep = ("grep", "--untracked", "-lIE", git.CONFLICT_MARKER)
         marked = git.run(root, *grep).splitlines()
-    except git.GitError:
-        marked = []  # git's way of saying: none
+    except git.GitError as error:
+        if error.code != git.NO:
+            raise
+        marked = []
     if marked:
         return _unresolved(marked, "conflict markers")
     return Check(UPDATE, "ok", "left no conflicts")

@@ -146,8 +146,7 @@ def first_commit(root: Path) -> None:
         for name in PROGRAMS:
             path = root / name
             path.chmod(path.stat().st_mode | 0o111)
-    # A personal ignore list must not decide what the team's first commit holds.
-    git.run(root, "-c", "core.excludesFile=", "add", "--all")
+    git.run(root, "add", "--all")
     git.run(root, "update-index", "--chmod=+x", *PROGRAMS)
     try:
         git.run(root, "commit", "--quiet", "-m", FIRST_COMMIT)

@@ -12,20 +12,19 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quant_team_cli import copier_process
 from quant_team_utils import git, roster
 from quant_team_utils.errors import QuantError
+from quant_team_utils.git_environment import FOR_COPIER, PINNED, PINNED_BUT_IGNORES, environment
 from quant_team_utils.paths import MARKER
 
 FREE = ("results/", "notebooks/")  # daily work here is no obstacle
 OTHERS = '":^results" ":^notebooks"'  # everything but FREE, as git takes it
 SHARED_BRANCHES = ("main", "develop")
-# Personal git settings with which Copier loses edits or files of the team without a word.
-SAFE_SETTINGS = {"apply.whitespace": "nowarn", "core.excludesFile": ""}
 
 
 class UpdateError(QuantError):
@@ -53,7 +52,7 @@ def require_ready(root: Path, topic: str) -> None:
     """
     if not git.is_repository(root):
         raise UpdateError(f"{root} is not a git repository: run `quant setup` first.")
-    for state, path in changes(root):
+    for state, path in changes(root, settings=PINNED_BUT_IGNORES):
         if not path.startswith(FREE):
             raise UpdateError(
                 f"The work tree is not clean ({state.strip()} {path}): commit or stash first."
@@ -67,9 +66,12 @@ def require_ready(root: Path, topic: str) -> None:
         )
 
 
-def changes(root: Path, *options: str) -> list[tuple[str, str]]:
+def changes(
+    root: Path, *options: str, settings: Mapping[str, str] = PINNED
+) -> list[tuple[str, str]]:
     """Return what `git status` lists, as (state, path); state is `??` for an untracked path."""
-    listed = git.run(root, "status", "--porcelain", "-z", "--no-renames", *options)
+    status = ("status", "--porcelain", "-z", "--no-renames", *options)
+    listed = git.run(root, *status, settings=settings)
     return [(line[:2], line[3:]) for line in listed.split("\0") if line]
 
 
@@ -80,8 +82,7 @@ def uncommitted(root: Path) -> list[str]:
 
 def is_waiting(root: Path) -> bool:
     """Tell whether the work tree holds an update to another version that is not yet committed."""
-    changed = git.run(root, "diff", "-U0", "HEAD", "--", MARKER)
-    return "\n+_commit:" in changed
+    return bool(git.run(root, "diff", "--name-only", "-G^_commit:", "HEAD", "--", MARKER))
 
 
 def unmerged(root: Path) -> list[str]:
@@ -118,7 +119,7 @@ def update(root: Path, source: str, *arguments: str) -> list[str]:
         done = subprocess.run(
             command,
             cwd=worktree,
-            env=_environment(),
+            env=environment(FOR_COPIER),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -181,17 +182,6 @@ def _failure(reason: str) -> UpdateError:
     return UpdateError(
         f"Copier could not apply the change and left the repository as it was: {reason}"
     )
-
-
-def _environment() -> dict[str, str]:
-    """Return the process environment with safe git settings added to those that it has."""
-    environment = dict(os.environ)
-    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
-    for number, (key, value) in enumerate(SAFE_SETTINGS.items(), start=count):
-        environment[f"GIT_CONFIG_KEY_{number}"] = key
-        environment[f"GIT_CONFIG_VALUE_{number}"] = value
-    environment["GIT_CONFIG_COUNT"] = str(count + len(SAFE_SETTINGS))
-    return environment
 
 
 @contextmanager
@@ -292,5 +282,4 @@ def _mark_unmerged(worktree: Path, root: Path) -> None:
         facts, path = entry.split("\t", 1)
         digest = facts.split()[1]
         removed += f"0 {'0' * len(digest)}\t{path}\0"
-    command = ["git", "update-index", "-z", "--index-info"]
-    subprocess.run(command, cwd=root, input=(removed + stages).encode(), check=True)
+    git.run(root, "update-index", "-z", "--index-info", given=removed + stages)
