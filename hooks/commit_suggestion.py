@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 
 from commit_subject import AUTOSQUASH, LONGEST, PLACEHOLDER, judge_subject, says_something
 
@@ -23,14 +24,38 @@ MEANT = {
     "docs": "doc document documentation documents readme comment comments changelog",
 }
 JOINERS = "\u200c\u200d"  # invisible, but parts of emoji and of Persian words
+QUOTES = "'\"`\u201c\u201d\u201e\u201f\u2018\u2019\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
+COLONS = ":\uff1a\ufe55\u2236\ua789\ufe30\u02d0\u02f8"  # what looks like a colon
+OPENING = r"[\[({<\uff08\u3010\u300c\u300e\uff3b]"
+CLOSING = r"[\])}>\uff09\u3011\u300d\u300f\uff3d]"
 # What people write where the type should be: `[fix] x`, `feat(loader)!: x`, `fix - x`, `wip/ x`.
-LABEL = r"""(?x)
-    [\[({<]?
-    (?P<word> [^\W\d_]{2,} ) \s*
-    (?: \( (?P<scope> [^()]* ) \)? )? \s*
+LABEL = rf"""(?x)
+    {OPENING}? [*_~`'"]*
+    (?P<word> [^\W\d_] [^\W\d_]+ )
+    [*_~`'"]* \s*
+    (?: {OPENING} (?P<scope> [^\[\]()\x7b\x7d<>\uff08\uff09\u3010\u3011]* ) {CLOSING}? )? \s*
+    (?: [-\#] (?P<number> \d+ ) \s* )?
+    (?: (?! [{COLONS}\u2010-\u2015] ) [^\x00-\x7f\w\s] )* \s*  # emoji
     !? \s*
-    (?: [\])}>] \s* :? | [:;/=] | - \s | , [^\s:]* : ) \s*
+    (?: {CLOSING} \s* [{COLONS}]*
+      | [{COLONS}]+
+      | [;/=|\\] >?
+      | -+ >? \s
+      | [\u2010-\u2015]  # dashes
+      | , [^\s:]* :
+    ) \s*
     (?P<rest> .* )
+"""
+# What decorates the beginning of a subject: emoji and their codes, marks of a list, drafts.
+DECORATION = r"""(?x)
+    (?: [^\x00-\x7f\w\s]+ | \d\ufe0f?\u20e3  # emoji
+      | :[\w+-]+:
+      | [-*>~]+ | \d+[.)]
+      | \[? \b (?i: wip|draft ) \b \]? :?
+    ) \s*
+"""
+TICKET = r"""(?x)
+    [\[(]? (?P<name> [A-Z][A-Z0-9]+-\d+ | [\#!]\d+ ) [\])]? :? \s+
 """
 
 
@@ -49,10 +74,15 @@ def suggestion(subject: str, types: dict[str, str]) -> str:
 
 def cleaned(subject: str) -> str:
     """Return a subject on one line, without what a terminal obeys, quotes and autosquash marks."""
-    letters = [letter if letter.isprintable() or letter in JOINERS else " " for letter in subject]
+    letters = []
+    for letter in subject:
+        if letter.isprintable() or letter in JOINERS:
+            letters.append(letter)
+        elif unicodedata.category(letter) != "Cf":  # these are invisible, the others part words
+            letters.append(" ")
     text = " ".join("".join(letters).split())
-    if text[:1] in ("'", '"', "`"):
-        text = text.strip("'\"` ")
+    if text[:1] in QUOTES and text.rstrip(".")[-1:] in QUOTES:
+        text = text.strip(QUOTES + " ")
     while text.lower().startswith(AUTOSQUASH):
         text = text.partition(" ")[2]
     return text
@@ -60,17 +90,43 @@ def cleaned(subject: str) -> str:
 
 def understood(text: str, types: dict[str, str]) -> tuple[str | None, str]:
     """Return the type that a cleaned subject names, if it names one, and what it says."""
+    plain, tickets = peeled(text)
+    if plain != text:
+        kind, description = labelled(plain, types)
+        if kind:
+            return kind, " ".join([*tickets, description])
+    return labelled(text, types)
+
+
+def peeled(text: str) -> tuple[str, list[str]]:
+    """Return a subject without what decorates its beginning, and the tickets that it began with."""
+    tickets = []
+    while True:
+        ticket = re.match(TICKET, text)
+        mark = ticket or re.match(DECORATION, text)
+        if not mark:
+            return text, tickets
+        if ticket:
+            tickets.append(ticket["name"])
+        text = text[mark.end() :]
+
+
+def labelled(text: str, types: dict[str, str]) -> tuple[str | None, str]:
+    """Return the type before a colon or what was meant for one, if any, and what follows it."""
     label = re.match(LABEL, text)
     if label is None:
         first, _, rest = text.partition(" ")
         if first.lower() in types:
             return first.lower(), rest
-        return None, text.lstrip(":-. ")
+        without_code = re.sub(r"^(:[\w+-]+:\s*)+", "", text)
+        return None, (without_code or text).lstrip(":-. ")
     kind = meant(label["word"], types)
-    scope = (label["scope"] or "").strip()
     rest = label["rest"]
+    if label["number"]:
+        rest = f"#{label['number']} {rest}"
+    scope = (label["scope"] or "").strip()
     if kind and scope:
-        return kind, f"{scope}: {rest}"
+        return kind, f"{scope}: {rest}" if rest else scope
     if is_good(rest, types):  # as in `WIP: feat: x`
         inner, _, description = rest.partition(": ")
         return inner, description
@@ -80,7 +136,8 @@ def understood(text: str, types: dict[str, str]) -> tuple[str | None, str]:
 def meant(word: str, types: dict[str, str]) -> str | None:
     """Return the type that a word in its place stands for: itself, a synonym, or the nearest."""
     known = synonyms(types)
-    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.7)
+    plain = unicodedata.normalize("NFKC", word).lower()
+    near = difflib.get_close_matches(plain, known, n=1, cutoff=0.7)
     return known[near[0]] if near else None
 
 
