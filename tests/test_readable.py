@@ -25,7 +25,7 @@ ROOMS = ("utils", "data", "backtest")
 BASES = ("quant_team_features/__init__.py", "quant_team_strategies/__init__.py")
 # These show it, talk to a person or to the vendor, invent prices, or take in another vendor's.
 NOT_BELIEVED = {
-    "quant_team_utils": ("console", "options"),
+    "quant_team_utils": ("console", "git_environment", "git_errors", "options"),
     "quant_team_data": (
         "__init__",
         "commands",
