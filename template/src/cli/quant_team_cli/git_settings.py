@@ -85,7 +85,7 @@ def check_git_settings(root: Path) -> Check:
     return Check(NAME, "warn", "; ".join(details), "; ".join(fixes))
 
 
-def _own(root: Path, *arguments: str, given: str | None = None) -> str:
+def _own(root: Path, *arguments: str, given: str = "") -> str:
     """Run git as the member would."""
     return git.run(root, *arguments, settings={}, given=given)
 

@@ -32,7 +32,7 @@ def run(
     root: Path,
     *arguments: str,
     settings: Mapping[str, str] = PINNED,
-    given: str | None = None,
+    given: str = "",
 ) -> str:
     """Run git in a folder and return its standard output without the trailing line end.
 
@@ -40,28 +40,49 @@ def run(
         root: the folder.
         arguments: of git.
         settings: git settings that count whatever the user's own say.
-        given: what git reads from standard input; default: nothing.
+        given: what git reads from standard input.
 
     Raises:
         GitError: git is not installed, or the command failed; the text is git's own sentence and
             what to type.
     """
+    printed = _output(root, arguments, settings, given.encode())
+    return printed.decode(errors="replace").rstrip("\n")
+
+
+def blob(root: Path, name: str) -> bytes:
+    """Return the bytes of a file that git has stored, whatever they are.
+
+    Args:
+        root: the folder in which git is asked.
+        name: of the blob: its object id, or `COMMIT:PATH`.
+
+    Raises:
+        GitError: git is not installed, or there is no such blob.
+    """
+    return _output(root, ("cat-file", "blob", name), PINNED)
+
+
+def _output(
+    root: Path, arguments: tuple[str, ...], settings: Mapping[str, str], given: bytes = b""
+) -> bytes:
+    command = ["git", *arguments]
+    variables = environment(settings)
     try:
         done = subprocess.run(
-            ["git", *arguments],
-            cwd=root,
-            env=environment(settings),
-            input=given or "",
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
+            command, cwd=root, env=variables, input=given, capture_output=True, check=False
         )
     except OSError as error:
         raise _not_started(root, error) from None
-    if done.returncode:
-        raise _failed(root, arguments, done)
-    return done.stdout.rstrip("\n")
+    if done.returncode == 0:
+        return done.stdout
+    printed = (done.stdout + done.stderr).decode(errors="replace")
+    said = done.stderr.decode(errors="replace").strip() or printed.strip()
+    reason = git_errors.sentence(said or f"exit code {done.returncode}")
+    failure = GitError(f"`{git_errors.command(arguments)}` failed in {root}: {reason}")
+    failure.output = git_errors.clean(printed)
+    failure.code = done.returncode
+    raise failure
 
 
 def _not_started(root: Path, error: OSError) -> GitError:
@@ -70,17 +91,6 @@ def _not_started(root: Path, error: OSError) -> GitError:
     if isinstance(error, FileNotFoundError):
         return GitError("Git is not on PATH: install git, then run this command again.")
     return GitError(f"Git cannot run in {root}: {error.strerror}.")
-
-
-def _failed(
-    root: Path, arguments: tuple[str, ...], done: subprocess.CompletedProcess[str]
-) -> GitError:
-    said = done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
-    line = git_errors.command(arguments)
-    error = GitError(f"`{line}` failed in {root}: {git_errors.sentence(said)}")
-    error.output = git_errors.clean(done.stdout + done.stderr)
-    error.code = done.returncode
-    return error
 
 
 def says_yes(root: Path, *arguments: str) -> bool:
