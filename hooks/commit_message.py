@@ -147,7 +147,8 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
 
 def how_to_fetch(complaint: bytes) -> str:
     """Return the command that fetches missing commits, or nothing if none are missing."""
-    if b"bad revision" not in complaint and b"bad object" not in complaint:
+    missing = (b"bad revision", b"bad object", b"Invalid revision range")
+    if not any(words in complaint for words in missing):
         return ""
     _, output, _ = git("rev-parse", "--is-shallow-repository")
     return "git fetch --unshallow" if output.strip() == b"true" else "git fetch origin"

@@ -23,6 +23,7 @@ MEANT = {
     "remove",
     "docs": "doc document documentation documents readme comment comments changelog",
 }
+ENOUGH = 1000  # characters of a subject: what is suggested comes from the first of them
 JOINERS = "\u200c\u200d"  # invisible, but parts of emoji and of Persian words
 QUOTES = "'\"`\u201c\u201d\u201e\u201f\u2018\u2019\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
 COLONS = ":\uff1a\ufe55\u2236\ua789\ufe30\u02d0\u02f8"  # what looks like a colon
@@ -61,7 +62,7 @@ TICKET = r"""(?x)
 
 def suggestion(subject: str, types: dict[str, str]) -> str:
     """Return a subject as it should be, ready to paste; where it says nothing, the form of one."""
-    text = cleaned(subject)
+    text = cleaned(subject[:ENOUGH])
     kind, description = understood(text, types)
     if kind is None:
         kind = hinted(text, types)

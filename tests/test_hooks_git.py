@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 
 from tests.conftest import ROOT, run
 from tests.hooked import Repository, again
-from tests.test_commit_message import TYPES, judge, messages
+from tests.judged import TYPES, judge, messages
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT, run
 from tests.hooked import Repository, again
-from tests.test_commit_message import judge
+from tests.judged import judge
 
 
 @pytest.fixture
