@@ -8,12 +8,14 @@ from pathlib import Path
 from quant_team_backtest.result import Code, Tree
 from quant_team_utils import git, origin, roster
 from quant_team_utils.errors import QuantError
+from quant_team_utils.git_environment import PINNED_BUT_IGNORES
 
 PACKAGES = ("numpy", "polars", "exchange_calendars")  # whose versions can change a number
 NO_COMMIT = "There is no commit that holds this code: the result cannot be reproduced."
 DIRTY = "The code had uncommitted changes, so this result cannot be reproduced."
 # What may differ from the commit without changing a result.
 _IGNORED = (":(exclude)results", ":(exclude)notebooks")
+_CODE = ("src/*.py", "config")  # what no personal ignore list may hide
 
 
 class AnalystError(QuantError):
@@ -87,10 +89,12 @@ def commit(root: Path, sources: str) -> Code:
         "--",
         ".",
         *_IGNORED,
+        settings=PINNED_BUT_IGNORES,
     )
+    new = git.run(root, "ls-files", "--others", "--exclude-standard", "--", *_CODE)
     return Code(
         commit=git.run(root, "rev-parse", "HEAD"),
-        dirty=bool(changed),
+        dirty=bool(changed or new),
         tree=Tree(src=_tree(root, "src"), config=_tree(root, "config")),
         sources=sources,
     )

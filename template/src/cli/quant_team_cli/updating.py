@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -158,12 +159,15 @@ def commit_line(root: Path, before: Sequence[str], subject: str) -> str:
         subject: of the commit.
     """
     commit = f'git commit -m "{subject}"'
-    if not before:
-        return f"git add -A && {commit}"
-    lines = [f"git add -A . {OTHERS}"]
-    new = [path for path in uncommitted(root) if path.startswith(FREE) and path not in before]
-    if new:
-        lines.append(f"git add {' '.join(new)}")
+    lines = [f"git add -A . {OTHERS}" if before else "git add -A"]
+    new = [path for path in uncommitted(root) if path not in before]
+    free = [path for path in new if path.startswith(FREE)]
+    if before and free:
+        lines.append(f"git add {shlex.join(free)}")
+    seen = changes(root, "--untracked-files=all", settings=PINNED_BUT_IGNORES)
+    hidden = set(new) - {path for _, path in seen}
+    if hidden:  # a personal ignore list has it
+        lines.append(f"git add --force {shlex.join(sorted(hidden))}")
     return " && ".join([*lines, commit])
 
 
