@@ -24,6 +24,12 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 Copy = Callable[..., Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a simulated year (test_year.py) be longer, or another one."""
+    parser.addoption("--year-days", type=int, default=250, help="Working days [250].")
+    parser.addoption("--year-seed", type=int, default=1, help="What decides the year [1].")
+
+
 def plain_settings() -> None:
     """Hide the settings of the person or machine that runs the tests: git's, Copier's, the
     project's own.

@@ -1,0 +1,106 @@
+"""The two dear things that a member of the simulated year does: update the template, edit the team.
+
+Both are done as the documents say: on a branch of their own, by the command line, with the line
+that the command prints.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import yaml
+
+from tests import year_text
+from tests.year_ledger import Change, LostError, ask, listing, marked
+from tests.year_member import Member
+
+UPDATE = "feat: update the template"
+ANSWERS = ".copier-answers.yml"
+
+
+def update_template(member: Member, version: str) -> None:
+    """Update to the newest release, settle the conflicts, repeat what the update removed."""
+    member.begin("template")
+    before = marked(member.clone, "HEAD")
+    done = member.start("quant", "template", "update")
+    said = done.stdout + done.stderr
+    if f"_commit: {version}\n" not in member.read(ANSWERS):
+        raise LostError(f"the update did not reach {version}:\n{said}")
+    conflicts = ask(member.clone, "diff", "--name-only", "-z", "--diff-filter=U").decode()
+    for path in filter(None, conflicts.split("\0")):
+        member.settle(path)
+    gone = _gone(member, before)
+    if gone:
+        _require_named(member, sorted(set(gone.values())), said)
+    member.repeat_in_notes(sorted(gone))
+    member.quant("access", "compile")
+    if conflicts or gone:
+        member.git("add", "-A", ".", ":^results", ":^notebooks")
+        member.commit(UPDATE)
+    else:
+        _commit_as_printed(member, done)
+
+
+def _gone(member: Member, before: dict[str, list[str]]) -> dict[str, str]:
+    """Return the marks that stand nowhere after an update, with the file in which they stood.
+
+    Raises:
+        LostError: one is gone from a file that is still there.
+    """
+    found = {}
+    for mark, paths in before.items():
+        for path in paths:
+            if not (member.clone / path).is_file():
+                found[mark] = path
+            elif mark not in year_text.marks(member.read(path)):
+                raise LostError(f"the update has dropped {mark} from {path}")
+    return found
+
+
+def _require_named(member: Member, paths: list[str], said: str) -> None:
+    """Hold that the update or the doctor names the removed files that the team had edited."""
+    told = said + member.start("quant", "doctor").stdout
+    for path in paths:
+        if path not in told and f"{len(paths)} files" not in told:
+            raise LostError(f"nobody says that the update removed {path} with the team's edits")
+
+
+def _commit_as_printed(member: Member, done: subprocess.CompletedProcess[str]) -> None:
+    """Commit with the line that the command printed last."""
+    line = done.stdout.strip().splitlines()[-1].strip()
+    member.run("bash", "-c", line)
+    member.pending.commits.add(member.head())
+
+
+def edit_team(member: Member, team: list[dict[str, Any]]) -> None:
+    """Change the roster, from a file."""
+    member.begin("team")
+    path = member.home / "team.yml"
+    path.write_text(yaml.safe_dump({"team": team}, sort_keys=False), encoding="utf-8")
+    done = member.start("quant", "team", "edit", "--file", path)
+    if done.returncode:
+        raise LostError(f"the roster was not changed:\n{done.stdout}\n{done.stderr}")
+    _commit_as_printed(member, done)
+    keep_new_notebooks(member)
+
+
+def keep_new_notebooks(member: Member) -> None:
+    """Remember the notebook folders that the last commit brought."""
+    here = listing(member.clone, "HEAD")
+    before = listing(member.clone, "HEAD~1")
+    for path in here.keys() - before.keys():
+        if path.startswith("notebooks/"):
+            member.pending.files[path] = here[path][1]
+
+
+def edit_team_again(member: Member, team: list[dict[str, Any]]) -> None:
+    """Change the roster once more, because somebody else's change was merged first."""
+    member.git("fetch", "--quiet")
+    done = member.start("git", "merge", "--quiet", "--no-edit", "origin/develop")
+    if done.returncode:
+        member.git("merge", "--abort")
+    member.git("switch", "--quiet", "develop")
+    member.git("branch", "--quiet", "-D", member.branch)
+    member.pending = Change()
+    edit_team(member, team)
