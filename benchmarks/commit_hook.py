@@ -181,13 +181,17 @@ def empty_commits(bench: Bench, bare: Path, whole: Path) -> bool:
 def commits_of_a_file(bare: Path, whole: Path) -> None:
     """Measure a commit with a file, which is checked."""
     for repository in (whole, bare):
-        shutil.copy2(ROOT / "template" / ".pre-commit-config.yaml", repository)
-        shutil.copytree(ROOT / "template" / "hooks", repository / "hooks")
+        shutil.copy2(ROOT / "template" / "pyproject.toml", repository)
+        for folder in ("hooks", "src/utils"):
+            shutil.copytree(ROOT / "template" / folder, repository / folder)
+        for path in sources():
+            shutil.copy2(path, repository / "hooks")
         git(repository, "add", "--all")
         git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
+    git(whole, "config", "core.hooksPath", "hooks")
     variants = {
         "no hooks": with_a_file(bare),
-        "commit-msg and hooks/pre-commit, through prek": with_a_file(whole),
+        "commit-msg and hooks/pre-commit": with_a_file(whole),
     }
     figures = interleave(variants, ROUNDS)
     report("A commit with one new Python file, `git add` included", figures, "no hooks", {})

@@ -101,28 +101,28 @@ def start(
 def make_team(folder: Path) -> Path:
     """Return a repository on `main` with one commit and the hooks of a team of alice and bob.
 
-    It is alice's. A stand-in takes the place of prek: it says that it ran, and fails where a file
-    `refuse` is there.
+    It is alice's. `runs` says how often the file checks have run.
     """
     team = folder / "team"
     (team / "hooks").mkdir(parents=True)
-    for name in (
-        "pre-commit",
-        "pre-push",
-        "strip-notebook",
-        "file_checks.py",
-        "notebook_filter.py",
-        "secret_shapes.py",
-    ):
-        shutil.copy2(HOOKS / name, team / "hooks" / name)
+    for source in (ROOT / "hooks", HOOKS):
+        for path in source.iterdir():
+            if path.is_file() and path.suffix != ".jinja":
+                shutil.copy2(path, team / "hooks" / path.name)
+    shutil.copy2(ROOT / "template" / "pyproject.toml", team)
+    utils = Path("src", "utils", "quant_team_utils")
+    (team / utils).mkdir(parents=True)
+    for name in ("__init__.py", "secret_patterns.py"):
+        shutil.copy2(ROOT / "template" / utils / name, team / utils)
     (team / "hooks" / "handles").write_text("alice\nbob\n", encoding="utf-8")
     environment = folder / "environment"
     environment.mkdir()
-    (environment / "python").symlink_to(sys.executable)
-    (environment / "prek").write_text(
-        '#!/bin/sh\necho ran "$@" >>"$0.log"\n! [ -f refuse ]\n', encoding="utf-8"
+    # Not a link: a log of what it runs. The programs of the checks lie beside the real one.
+    (environment / "python").write_text(
+        f'#!/bin/sh\necho "$@" >>"$0.log"\nexec {shlex.quote(sys.executable)} "$@"\n',
+        encoding="utf-8",
     )
-    (environment / "prek").chmod(0o755)
+    (environment / "python").chmod(0o755)
     git(team, "init", "-q")
     for name, value in (
         ("core.hooksPath", "hooks"),
@@ -130,11 +130,17 @@ def make_team(folder: Path) -> Path:
         ("quant.python", ""),
     ):
         git(team, "config", name, value or (environment / "python").as_posix())
-    git(team, "add", "hooks")
-    git(team, "commit", "-q", "-m", "feat: first")
+    git(team, "add", "--all")
+    git(team, "commit", "-q", "--no-verify", "-m", "feat: first")
     git(team, "branch", "develop")
-    (environment / "prek.log").unlink()
     return team
+
+
+def runs(team: Path) -> int:
+    """Return how often the file checks have run in a team of `make_team`."""
+    log = team.parent / "environment" / "python.log"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    return len([line for line in lines if "file_checks.py" in line])
 
 
 def stage(team: Path, name: str = "file", content: str = "x\n") -> None:

@@ -1,4 +1,4 @@
-"""The hooks through pre-commit and prek, in a stranger's repository and in a team's."""
+"""The hooks through pre-commit and prek, in any repository."""
 
 from __future__ import annotations
 
@@ -97,62 +97,3 @@ def test_any_repository_can_use_the_hook_through_a_runner(
         "fix: x",
         "feat: first",
     ]
-
-
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_the_team_s_file_checks_run_through_either_runner(
-    default_team: Path, tmp_path: Path, runner: str
-) -> None:
-    """`hooks/pre-commit` finds the runner beside the team's Python; what is staged counts."""
-    team = Path(shutil.copytree(default_team, tmp_path / "team"))
-    environment = tmp_path / "environment"
-    environment.mkdir()
-    for name, target in (
-        ("python", sys.executable),
-        ("ruff", program("ruff")),
-        (runner, program(runner)),
-    ):
-        # Not a link: Python would take the folder of the link for its environment.
-        (environment / name).write_text(f'#!/bin/sh\nexec "{target}" "$@"\n', encoding="utf-8")
-        (environment / name).chmod(0o755)
-    shutil.copy2(
-        shutil.which("true") or "true", environment / "quant"
-    )  # compiled access files have their own tests
-    minimal = os.pathsep.join(
-        [str(environment), str(Path(program("git")).parent), "/usr/bin", "/bin"]
-    )
-    git(team, "init", "-q")
-    git(team, "config", "core.hooksPath", "hooks")
-    git(team, "config", "quant.python", (environment / "python").as_posix())
-    git(team, "add", "--all")
-    first = start(team, "git", "commit", "-m", "feat: first", PATH=minimal)
-    assert (first.returncode, first.stderr) == (0, "")
-    git(team, "switch", "-q", "-c", "feature/alice/topic")
-
-    for name, content, word in (
-        ("src/utils/quant_team_utils/bad.py", "import os\n", "F401"),
-        ("src/utils/quant_team_utils/bad.py", "x=1\n", "be reformatted"),
-        ("notes.md", "<<<<<<< ours\n", "is a conflict marker"),
-        ("prices.parquet", "x\n", "git rm --cached"),
-    ):
-        (team / name).write_text(content, encoding="utf-8")
-        git(team, "add", "-f", name)
-        done = start(team, "git", "commit", "-m", "feat: x", PATH=minimal)
-        assert done.returncode == 1, name
-        assert word in done.stderr
-        (team / name).unlink()
-        git(team, "rm", "-q", "--cached", name)
-
-    (team / "src/utils/quant_team_utils/good.py").write_text("x = 1\n", encoding="utf-8")
-    git(team, "add", "src")
-    done = start(team, "git", "commit", "-m", "feat: x", PATH=minimal)
-    assert (done.returncode, done.stderr) == (0, "")
-
-    (team / "forced.csv").write_text("a,b\n", encoding="utf-8")
-    git(team, "add", "-f", "forced.csv")
-    git(team, "commit", "-q", "--no-verify", "-m", "data: forced")
-    done = start(
-        team, program(runner), "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", PATH=minimal
-    )
-    assert done.returncode == 1
-    assert "forced.csv" in done.stdout

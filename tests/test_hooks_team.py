@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, git
-from tests.hooked import Done, make_team, stage, start
+from tests.hooked import Done, make_team, runs, stage, start
 
 ZERO = "0" * 40
 
@@ -17,12 +17,6 @@ ZERO = "0" * 40
 def team(tmp_path: Path) -> Path:
     """Return a repository of alice's, with the hooks of a team of alice and bob."""
     return make_team(tmp_path)
-
-
-def runs(team: Path) -> int:
-    """Return how often the file checks ran."""
-    log = team.parent / "environment" / "prek.log"
-    return len(log.read_text(encoding="utf-8").splitlines()) if log.exists() else 0
 
 
 @pytest.mark.parametrize("branch", ["main", "develop"])
@@ -64,7 +58,7 @@ def test_a_detached_head_and_a_worktree_know_their_branch(team: Path, tmp_path: 
 
 
 def test_the_file_checks_run_only_where_a_file_is_staged(team: Path) -> None:
-    """An empty commit and a deletion start no runner; a new or changed file starts it once."""
+    """An empty commit and a deletion are not judged; a new or changed file is, once."""
     git(team, "switch", "-q", "-c", "feature/alice/topic")
     git(team, "commit", "-q", "--allow-empty", "-m", "feat: nothing")
     assert runs(team) == 0
@@ -80,17 +74,19 @@ def test_the_file_checks_run_only_where_a_file_is_staged(team: Path) -> None:
 
 
 def test_a_failed_check_refuses_the_commit(team: Path) -> None:
-    """The runner's report is on the terminal, and there is no commit."""
+    """The report is on the terminal, and there is no commit."""
     git(team, "switch", "-q", "-c", "feature/alice/topic")
-    (team / "refuse").write_text("", encoding="utf-8")
-    stage(team)
-    assert start(team, "git", "commit", "-m", "feat: x").returncode == 1
+    stage(team, content="<<<<<<< ours\n")
+    done = start(team, "git", "commit", "-m", "feat: x")
+    assert done.returncode == 1
+    assert "file: line 1 is a conflict marker" in done.stderr
+    assert git(team, "log", "--format=%s") == "feat: first"
 
 
-def test_without_a_runner_the_commit_is_refused(team: Path, tmp_path: Path) -> None:
+def test_without_python_the_commit_is_refused(team: Path, tmp_path: Path) -> None:
     """Nothing passes unchecked: the command that fixes it is named."""
     git(team, "switch", "-q", "-c", "feature/alice/topic")
-    (tmp_path / "environment" / "prek").unlink()
+    git(team, "config", "--unset", "quant.python")
     only_git = tmp_path / "bin"
     only_git.mkdir()
     for name in ("git", "sh"):

@@ -60,7 +60,7 @@ def test_conflicts_of_an_update_are_named_until_resolved(
     git(team, "commit", "--quiet", "--no-verify", "-m", "docs: update")
     assert is_named(team, team_environment, "README.md: conflict markers")
     done = team_environment.run(
-        team, "prek", "run", "--from-ref", "HEAD~1", "--to-ref", "HEAD", check=False
+        team, "python", "hooks/file_checks.py", "--range", "HEAD~1..HEAD", check=False
     )
     assert "README.md: line 1 is a conflict marker" in done.stdout
 
