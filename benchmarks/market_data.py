@@ -16,7 +16,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -253,7 +252,8 @@ def cache() -> bool:
 
 def run() -> bool:
     """Measure `quant run momentum --no-log` on cached bars of the sandbox, against its imports."""
-    team = Path(os.environ["QUANT_BENCHMARK_TEAM"])
+    team = measure.team()
+    assert team
     os.environ |= {"QUANT_ROOT": str(team), "TICKDB_BASE_URL": "sandbox"}
     front = "from quant_team_cli.main import main; main()"
     backtest = [sys.executable, "-c", front, "run", "momentum", "--no-log"]
@@ -271,44 +271,13 @@ def run() -> bool:
     return kept and whole - floor <= ABOVE_FLOOR
 
 
-def environment(folder: Path) -> tuple[Path, dict[str, str]]:
-    """Make an environment with the team's pins, and a team; return its Python and its variables."""
-    from tests.conftest import copy_template, snapshot
-
-    for name in ("home", "template"):
-        (folder / name).mkdir()
-    (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
-    team = copy_template(snapshot(folder / "template"), folder / "team")
-    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    uv = [sys.executable, "-m", "uv"]
-    venv = [*uv, "venv", "--quiet", "--python", sys.executable, str(folder / "venv")]
-    subprocess.run(venv, check=True)
-    lines = (team / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = "\n".join(line for line in lines if "==" in line)
-    (folder / "pins.txt").write_text(pins, encoding="utf-8")
-    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
-    subprocess.run([*install, "-r", str(folder / "pins.txt"), "requests"], check=True)
-    rooms = [str(room) for room in sorted((team / "src").iterdir()) if room.is_dir()]
-    variables = {
-        "QUANT_BENCHMARK": "1",
-        "QUANT_BENCHMARK_TEAM": str(team),
-        "QUANT_ROOT": str(folder),
-        "HOME": str(folder / "home"),
-        "PYTHONPATH": os.pathsep.join([*rooms, str(team)]),
-    }
-    return python, {**os.environ, **variables}
-
-
 def main(arguments: list[str]) -> int:
     """Run the parts in an environment of their own, and return 1 if a limit is exceeded."""
     parts = arguments or list(PARTS)
-    if "QUANT_BENCHMARK" in os.environ:
-        kept = [globals()[part]() for part in parts]
-        return 0 if all(kept) else 1
-    with tempfile.TemporaryDirectory() as name:
-        python, variables = environment(Path(name))
-        command = [str(python), __file__, *parts]
-        return subprocess.run(command, env=variables, check=False).returncode
+    if measure.team() is None:
+        return measure.in_team_environment(__file__, parts, "requests")
+    kept = [globals()[part]() for part in parts]
+    return 0 if all(kept) else 1
 
 
 if __name__ == "__main__":

@@ -9,11 +9,57 @@ import random
 import resource
 import statistics
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 Variant = Callable[[int], None]
+INSIDE = "QUANT_BENCHMARK_TEAM"  # set where a script runs in an environment of its own
+
+
+def team() -> Path | None:
+    """Return the team repository of the environment in which this runs, or None outside of one."""
+    return Path(os.environ[INSIDE]) if INSIDE in os.environ else None
+
+
+def in_team_environment(script: str, arguments: Sequence[str], *packages: str) -> int:
+    """Run a script again in a new environment, beside a team repository; return its exit code.
+
+    The environment has the team's pins and the packages, and imports the code of `template/`.
+    """
+    from tests.conftest import copy_template, snapshot
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for needed in ("home", "template"):
+            (folder / needed).mkdir()
+        (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
+        repository = copy_template(snapshot(folder / "template"), folder / "team")
+        lines = (repository / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins = [line for line in lines if "==" in line]
+        python = environment(folder, *pins, *packages)
+        rooms = sorted(room for room in (repository / "src").iterdir() if room.is_dir())
+        variables = {
+            INSIDE: str(repository),
+            "QUANT_ROOT": str(folder),
+            "HOME": str(folder / "home"),
+            "PYTHONPATH": os.pathsep.join(str(path) for path in (*rooms, repository)),
+        }
+        command = [str(python), script, *arguments]
+        return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+
+
+def environment(folder: Path, *requirements: str) -> Path:
+    """Make a virtual environment with some packages below a folder, and return its Python."""
+    (folder / "pins.txt").write_text("\n".join(requirements), encoding="utf-8")
+    python = folder / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
+    uv = [sys.executable, "-m", "uv"]
+    run(*uv, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python"]
+    run(*install, python, "-r", folder / "pins.txt", cwd=folder)
+    return python
 
 
 def cpu_of_children() -> float:
