@@ -43,6 +43,14 @@ def find() -> list[str]:
     return private(user_cache() / "copier")
 
 
+def present() -> list[str] | None:
+    """Return the words that run a Copier that is here already, or None; nothing is installed."""
+    candidates = [["copier"], [str(_python(user_cache() / "copier")), "-m", "copier"]]
+    if shutil.which("uvx"):
+        candidates.append(["uvx", "--offline", "--from", REQUIREMENT, "copier"])
+    return next((words for words in candidates if _is_recent(words)), None)
+
+
 def _is_recent(command: Sequence[str]) -> bool:
     """Tell whether a command is a Copier that is new enough; one that does not run is not."""
     try:

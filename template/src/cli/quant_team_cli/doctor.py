@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from quant_team_cli import checks, checks_repository, removed
+from quant_team_cli import checks, checks_repository, edits, git_settings
 from quant_team_cli.checks import Check
 from quant_team_cli.main import INSTALL
 from quant_team_utils import console
@@ -31,12 +31,13 @@ CHECKS: dict[str, Callable[[Path], Check]] = {
     "market data": checks.check_service,
     "git hooks": checks_repository.check_hooks,
     "ignored files": checks_repository.check_ignored,
+    git_settings.NAME: git_settings.check_git_settings,
     "identity": checks_repository.check_identity,
     "roster": checks_repository.check_roster,
     "access files": checks_repository.check_compiled,
     "template": checks_repository.check_template,
     "last update": checks_repository.check_update,
-    removed.NAME: removed.check_removed,
+    edits.NAME: edits.check_edits,
 }
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}

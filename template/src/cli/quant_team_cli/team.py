@@ -15,7 +15,7 @@ import click
 import yaml
 
 from infrastructure import access
-from quant_team_cli import copier_process, updating
+from quant_team_cli import copier_process, edits, updating
 from quant_team_cli.setup import add_notebook_folders
 from quant_team_cli.template import read_answers, recorded, require_reachable
 from quant_team_utils import console, git, roster
@@ -212,6 +212,7 @@ def edit(path: Path | None) -> None:
     phrases = describe(old, team)
     for phrase in phrases:
         click.echo(f"  {phrase}")
+    edits.tell(root)
     updating.require_resolved(updating.unmerged(root))
     for warning in access.warnings(roster.load(root)):
         click.echo(f"  warning: {warning}", err=True)

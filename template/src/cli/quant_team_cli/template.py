@@ -17,7 +17,7 @@ import click
 import yaml
 from packaging.version import InvalidVersion, Version
 
-from quant_team_cli import updating
+from quant_team_cli import edits, updating
 from quant_team_utils import files, git
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER, project_root
@@ -210,12 +210,13 @@ def update(version: str | None) -> None:
     before = updating.uncommitted(root)
     options = [f"--vcs-ref={version}"] if version else []
     conflicts = updating.update(root, template.source, *options)
-    updating.require_resolved(conflicts)
     now = recorded(root).version
     if updating.uncommitted(root) == before:
         click.echo(f"Nothing changed: this repository is at {now}.")
         return
     click.echo(f"  template {template.version} -> {now}")
+    edits.tell(root)
+    updating.require_resolved(conflicts)
     _compile_anew(root)
     line = updating.commit_line(root, before, SUBJECT)
     click.echo(
