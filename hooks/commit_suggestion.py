@@ -101,7 +101,7 @@ def understood(text: str, types: dict[str, str]) -> tuple[str | None, str]:
 
 def peeled(text: str) -> tuple[str, list[str]]:
     """Return a subject without what decorates its beginning, and the tickets that it began with."""
-    tickets = []
+    tickets: list[str] = []
     while True:
         ticket = re.match(TICKET, text)
         mark = ticket or re.match(DECORATION, text)

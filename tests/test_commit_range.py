@@ -176,25 +176,27 @@ def test_a_member_who_amends_a_bot_s_commit_is_not_sent_to_its_words(repository:
     assert refused.returncode == 1
 
 
-def test_a_failed_git_call_is_shown_in_git_s_own_words(repository: Path) -> None:
+FAILED_CALLS: list[tuple[str, dict[str, str], str, str]] = [
+    ("HEAD", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}, "detected dubious ownership", "config"),
+    ("nowhere..HEAD", {}, "bad revision 'nowhere..HEAD'", "fetch"),
+    (f"{EMPTY_TREE[::-1]}..HEAD", {}, "Invalid revision range", "fetch"),
+    ("HEAD", {"GIT_DIR": "/nowhere"}, "not a git repository", ""),
+    ("HEAD", {"PATH": os.devnull}, "git is not on PATH", ""),
+]
+
+
+@pytest.mark.parametrize(("revisions", "environment", "sentence", "helps"), FAILED_CALLS)
+def test_a_failed_git_call_is_shown_in_git_s_own_words(
+    repository: Path, revisions: str, environment: dict[str, str], sentence: str, helps: str
+) -> None:
     """Each failure is one sentence of git's, once, and the command that helps."""
-    cases = (
-        ("HEAD", {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}, "detected dubious ownership", "config"),
-        ("nowhere..HEAD", {}, "bad revision 'nowhere..HEAD'", "fetch"),
-        ("0123456789abcdef0123456789abcdef01234567..HEAD", {}, "Invalid revision range", "fetch"),
-        ("HEAD", {"GIT_DIR": "/nowhere"}, "not a git repository", ""),
-        ("HEAD", {"PATH": os.devnull}, "git is not on PATH", ""),
-    )
-    with_python = ("-S", "-E", "-I", PROGRAM)
-    for revisions, environment, sentence, helps in cases:
-        arguments = (*with_python, "--range", revisions)
-        done = run(sys.executable, *arguments, cwd=repository, check=False, env=environment)
-        assert done.returncode == 1
-        assert done.stderr.count(sentence) == 1, done.stderr
-        first, *more = done.stderr.splitlines()
-        assert first.startswith(f"commit-msg: git cannot read the range {revisions}: ")
-        assert [line.split()[:3] for line in more] == [["type:", "git", helps]] * bool(helps)
-    assert "safe.directory" not in done.stderr
+    arguments = ("-S", "-E", "-I", PROGRAM, "--range", revisions)
+    done = run(sys.executable, *arguments, cwd=repository, check=False, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.count(sentence) == 1, done.stderr
+    first, *more = done.stderr.splitlines()
+    assert first.startswith(f"commit-msg: git cannot read the range {revisions}: ")
+    assert [line.split()[:3] for line in more] == [["type:", "git", helps]] * bool(helps)
 
 
 def test_a_shallow_clone_is_deepened(repository: Path, tmp_path: Path) -> None:
