@@ -49,7 +49,7 @@ def _rejects_blanks(value: str) -> bool:
     return value in ("error", "error-all", "fix", "strip")
 
 
-def _hides_untracked(value: str) -> bool:
+def _is_off(value: str) -> bool:
     return value.lower() in ("no", "false", "off", "0")
 
 
@@ -62,7 +62,7 @@ DANGERS = (
     ),
     Danger(
         "status.showUntrackedFiles",
-        _hides_untracked,
+        _is_off,
         "a bare `copier update` hides conflicts, and you do not see new files",
         "normal",
     ),
@@ -77,7 +77,7 @@ DANGERS = (
 
 def check_git_settings(root: Path) -> Check:
     """No personal git setting loses files or edits of the team outside `quant`."""
-    found = [*_dangers(root), *_ignored(root), *_attributes(root)]
+    found = [*_dangers(root), *_unquoted(root), *_ignored(root), *_attributes(root)]
     if not found:
         return Check(NAME, "ok", "none of yours changes what is committed or updated")
     details = [detail for detail, _ in found]
@@ -101,6 +101,19 @@ def _dangers(root: Path) -> list[tuple[str, str]]:
             fix = f"git config --global --unset {danger.key}"
         found.append((f"{danger.key}={value}: {danger.harm}", fix))
     return found
+
+
+def _unquoted(root: Path) -> list[tuple[str, str]]:
+    """Find a setting with which Copier stops half-way at a name such as `übung.md`."""
+    key = "core.quotePath"
+    if not _is_off(_value(root, key) or ""):
+        return []
+    listed = git.run(root, "ls-files", "-z") + git.run(root, "status", "--ignored", "-z")
+    others = [name for name in listed.split("\0") if not name.isascii()]
+    if not others:
+        return []
+    detail = f"{key}=false: a bare `copier update` stops half-way, because of {_counted(others)}"
+    return [(detail, f"git config --global {key} true")]
 
 
 def _value(root: Path, key: str) -> str | None:
@@ -127,7 +140,7 @@ def _ignored(root: Path) -> list[tuple[str, str]]:
     hidden: dict[tuple[str, str], list[str]] = {}
     for start in range(0, len(matched) - 3, 4):
         source, _, pattern, path = matched[start : start + 4]
-        if _is_personal(root, source) and not pattern.startswith("!"):
+        if _is_personal(source) and not pattern.startswith("!"):
             hidden.setdefault((source, pattern), []).append(path)
     found = []
     for (source, pattern), paths in hidden.items():
@@ -136,9 +149,10 @@ def _ignored(root: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _is_personal(root: Path, source: str) -> bool:
-    """Tell whether an ignore list is no file of this repository."""
-    return not (root / source).is_relative_to(root)
+def _is_personal(source: str) -> bool:
+    """Tell whether an ignore list is not one that the team shares."""
+    path = Path(source)
+    return path.is_absolute() or path.name != ".gitignore"
 
 
 def _attributes(root: Path) -> list[tuple[str, str]]:
