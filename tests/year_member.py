@@ -194,6 +194,9 @@ class Member:
             for path in paths:
                 self.loose.pop(path, None)
 
+    def push_branch(self) -> None:
+        self.git("push", "--quiet", "origin", self.branch)
+
     def merge_locally(self) -> None:
         """Merge the branch into develop, as the article does it."""
         self.sweep()
