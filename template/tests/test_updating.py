@@ -181,6 +181,15 @@ def test_what_no_commit_holds_is_never_overwritten(
     assert facts(repository) == before
 
 
+def test_what_python_compiles_meanwhile_is_not_brought_back(repository: Path, copier: Path) -> None:
+    """The notebook filter runs in the worktree, and leaves `__pycache__` there."""
+    write(repository / "hooks" / "__pycache__" / "x.pyc", "mine\n")
+    does(copier, "mkdir -p hooks/__pycache__; echo theirs >hooks/__pycache__/x.pyc; echo x >y.md")
+    updating.update(repository, SOURCE)
+    assert (repository / "hooks" / "__pycache__" / "x.pyc").read_text("utf-8") == "mine\n"
+    assert (repository / "y.md").exists()
+
+
 def test_a_file_in_the_way_of_a_folder_is_never_removed(repository: Path, copier: Path) -> None:
     """The update brings `key.local/a`, and `key.local` is a file that git ignores."""
     path = add_ignored(repository)

@@ -208,7 +208,8 @@ def _bring_back(worktree: Path, root: Path) -> None:
         UpdateError: a file that is not committed would be overwritten; nothing has changed.
     """
     listed = changes(worktree, "--untracked-files=all", "--ignored")
-    paths = [path for _, path in listed]
+    # The hooks and the notebook filter run there, too, and Python compiles what it imports.
+    paths = [path for _, path in listed if "__pycache__/" not in path]
     _require_committed(root, paths)
     for path in paths:
         origin, target = worktree / path, root / path
