@@ -25,8 +25,8 @@ MARKED = r"not-a-secret(?:\\n)?[\"'`,;)\]}]*\s*(?:-->|\*/)?\s*$"
 
 EXAMPLE = r"(?i)example|0123456789"
 PLACEHOLDER = (
-    r"(?i)^[$<%]|\$[({]|\{[\w.!:()\[\]]*\}|<[^>]*>|%[(s]|\*\*\*|xxx|\.\.\."
-    r"|place_?holder|change_?me|dummy|redacted|your[_-]?"
+    r"(?i)^[$<%]|\$[({]|\{[\w.!:()\[\]]*\}|<[^>]*>|%[(s]|\*\*\*|xxxx|\.\.\."
+    r"|place_?holder|change_?me|dummy|redacted|^your|your[_-]"
 )
 DATE = r"\d{4}-\d\d-\d\d"
 ADDRESS = r"0x[0-9a-fA-F]{40}"

@@ -65,7 +65,7 @@ def names_in() -> Iterator[Check]:
 def planted(name: str, number: int) -> str:
     """Return the text of a row with a secret in it, which depends on a number."""
     digest = hashlib.sha256(str(number).encode()).digest()
-    letters = base64.b64encode(digest).decode().translate(str.maketrans("+/=", "qjk"))
+    letters = base64.b64encode(digest).decode().translate(str.maketrans("+/=xXyY", "qjkqjkq"))
     letters = f"{letters[:17]}7{letters[17:35]}"  # no row takes a value without a digit
     fernet = base64.urlsafe_b64encode(digest).decode()
     upper = base64.b32encode(digest).decode()[:16]
