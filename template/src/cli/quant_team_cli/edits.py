@@ -19,29 +19,26 @@ of branches is not an update: git merges it, and each branch had its own look.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 import yaml
 
-from quant_team_cli import copier_process, lost_lines, trees, updating
+from quant_team_cli import copier_process, trees, updating
 from quant_team_cli.checks import Check, listed
-from quant_team_cli.lost_lines import Texts
-from quant_team_cli.trees import File, Tree
+from quant_team_cli.trees import Tree
+from quant_team_cli.verdicts import STATES, State, Trees, Verdict
 from quant_team_utils import git
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import MARKER
 
 NAME = "edits"
 LOST = "the update has lost edits of your team"
-State = Literal["kept", "merged", "conflicting", "gone"]
-STATES: tuple[State, ...] = ("kept", "merged", "conflicting", "gone")
 Answers = Mapping[str, Any]
 Render = Callable[[Answers], Tree]
 _ADDRESS = "_src_path"  # to record another address is no update
@@ -66,21 +63,6 @@ class Update:
     after: str | None
     old: Answers
     new: Answers
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of the team's edits of one file.
-
-    Attributes:
-        path: of the file.
-        state: of its edits; gone if any of them is.
-        lost: what is gone, one phrase each.
-    """
-
-    path: str
-    state: State
-    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,15 +179,41 @@ def compare(
         GitError: git cannot read one of the trees.
     """
     with ExitStack() as stack:
-        if render is None:
-            rendering = partial(trees.rendering, root, copier=copier)
-            render = lambda answers: stack.enter_context(rendering(answers))  # noqa: E731
-        compared = _Trees(root, update, render)
-        verdicts = list(compared.verdicts())
-    return Comparison(update, verdicts)
+
+        def by_copier(answers: Answers) -> Tree:
+            return stack.enter_context(trees.rendering(root, answers, copier))
+
+        render = render or by_copier
+        compared = Trees(
+            base=render(update.old),
+            before=trees.of_commit(root, update.before),
+            after=_after(root, update),
+            render_new=partial(render, update.new),
+            shown=_shown(root, update),
+            has_modes=git.config(root, "core.fileMode") != "false",
+        )
+        return Comparison(update, list(compared.verdicts()))
 
 
 # Details
+
+
+def _after(root: Path, update: Update) -> Tree:
+    if update.after is None:
+        return trees.of_work_tree(root)
+    return trees.of_commit(root, update.after)
+
+
+def _shown(root: Path, update: Update) -> set[str] | None:
+    """Return the files in conflict, and those that were until `git add`; None if unknown."""
+    if update.after is not None:
+        return None
+    found = set(updating.unmerged(root))
+    listed = git.run(root, "ls-files", "--resolve-undo", "-z")
+    for entry in listed.split("\0"):
+        _, _, path = entry.rpartition("\t")
+        found.add(path)
+    return found
 
 
 def _answers(root: Path, commit: str) -> Answers | None:
@@ -229,144 +237,3 @@ def _parsed(text: str | bytes) -> Answers | None:
 def _differ(one: Answers, two: Answers) -> bool:
     address = {_ADDRESS: None}
     return {**one, **address} != {**two, **address}
-
-
-class _Trees:
-    """The trees of one update; what is costly is rendered only if it is needed."""
-
-    def __init__(self, root: Path, update: Update, render: Render) -> None:
-        self.root = root
-        self.update = update
-        self.render = render
-        self.base = render(update.old)
-        self.before = trees.of_commit(root, update.before)
-        if update.after is None:
-            self.after = trees.of_work_tree(root)
-        else:
-            self.after = trees.of_commit(root, update.after)
-        # Setup records the mode where the file system has none.
-        self.has_modes = git.config(root, "core.fileMode") != "false"
-
-    @cached_property
-    def new(self) -> Tree:
-        """What the new version renders."""
-        return self.render(self.update.new)
-
-    @cached_property
-    def unmerged(self) -> set[str]:
-        """The files that are in conflict as git knows it."""
-        return set(updating.unmerged(self.root))
-
-    @cached_property
-    def shown(self) -> set[str]:
-        """The files in conflict, and those that were until `git add`."""
-        listed = git.run(self.root, "ls-files", "--resolve-undo", "-z")
-        found = set(self.unmerged)
-        for entry in listed.split("\0"):
-            _, _, path = entry.rpartition("\t")
-            found.add(path)
-        return found
-
-    @cached_property
-    def gains(self) -> dict[str, Counter[bytes]]:
-        """The lines that each file holds more often than before, by path."""
-        gains = {}
-        for path in self.after:
-            if not self._is_untouched(path):
-                before = Counter(_lines(self.before, path))
-                gains[path] = Counter(_lines(self.after, path)) - before
-        return gains
-
-    def verdicts(self) -> Iterator[Verdict]:
-        """Yield the verdict on each file that the team has edited."""
-        paths = {*self.base, *self.before}
-        for path in sorted(paths):
-            if path == MARKER or not self._is_edited(path):
-                continue
-            is_own = path not in self.base
-            if not self._is_untouched(path):
-                # Files of the team's own are not the template's to change, unless it has one too.
-                if not is_own or path in self.new:
-                    yield self._verdict(path)
-            elif not is_own:
-                yield Verdict(path, "kept")
-
-    def _is_edited(self, path: str) -> bool:
-        base = self.base.get(path)
-        return not self._is_same(base, self.before.get(path))
-
-    def _is_untouched(self, path: str) -> bool:
-        before = self.before.get(path)
-        return self._is_same(before, self.after.get(path))
-
-    def _is_same(self, one: File | None, two: File | None) -> bool:
-        if one is None or two is None:
-            return one is two
-        return one.is_same(two) if self.has_modes else one.has_content_of(two)
-
-    def _verdict(self, path: str) -> Verdict:
-        lost = self._lost_mode(path) + self._lost_content(path)
-        if lost:
-            return Verdict(path, "gone", tuple(lost))
-        is_marked = lost_lines.has_markers(_lines(self.after, path))
-        if is_marked or path in self.unmerged:
-            return Verdict(path, "conflicting")
-        return Verdict(path, "merged")
-
-    def _lost_mode(self, path: str) -> list[str]:
-        base = self.base.get(path)
-        ours = self.before.get(path)
-        after = self.after.get(path)
-        if base is None or ours is None or after is None or not self.has_modes:
-            return []
-        is_edited = ours.mode != base.mode
-        if is_edited and after.mode != ours.mode:
-            return [f"mode {ours.mode}"]
-        return []
-
-    def _lost_content(self, path: str) -> list[str]:
-        base = self.base.get(path)
-        ours = self.before.get(path)
-        if ours is None:
-            return self._undeleted(path)
-        if base and ours.has_content_of(base):
-            return []  # only the mode is edited
-        texts = self._texts(path)
-        if texts.is_binary:
-            by_template = (texts.base, texts.theirs, b"")
-            return ["its content"] if texts.after in by_template else []
-        was_shown = self.update.after is not None or path in self.shown
-        elsewhere = self._elsewhere(path)
-        return lost_lines.lost(texts, was_shown=was_shown, elsewhere=elsewhere)
-
-    def _undeleted(self, path: str) -> list[str]:
-        after = self.after.get(path)
-        if after is None:
-            return []
-        for rendered in (self.base, self.new):
-            if path in rendered and after.has_content_of(rendered[path]):
-                return ["your deletion"]
-        return []
-
-    def _elsewhere(self, path: str) -> Counter[bytes]:
-        """Return the lines that all other files have gained: the template moves code."""
-        total: Counter[bytes] = Counter()
-        for other, gained in self.gains.items():
-            if other != path:
-                total.update(gained)
-        return total
-
-    def _texts(self, path: str) -> Texts:
-        base = _content(self.base, path)
-        theirs = _content(self.new, path) if path in self.new else base
-        ours = _content(self.before, path)
-        return Texts(base, ours, theirs, _content(self.after, path))
-
-
-def _content(tree: Tree, path: str) -> bytes:
-    file = tree.get(path)
-    return file.read() if file else b""
-
-
-def _lines(tree: Tree, path: str) -> list[bytes]:
-    return lost_lines.lines_of(_content(tree, path))
