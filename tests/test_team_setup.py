@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Copy, TeamEnvironment, git
+from tests.git_settings import has_set
 from tests.terminal import finish, open_terminal
 
 pytestmark = pytest.mark.full
@@ -110,20 +111,63 @@ def test_setup_ends_with_the_page_on_publishing(
     assert (folder / "docs" / "publishing.md").is_file()
 
 
-def test_a_personal_ignore_list_does_not_decide_what_is_committed(
-    copy: Copy, team_environment: TeamEnvironment, tmp_path: Path
+PERSONAL = [
+    "core.excludesFile=HOME/ignore",
+    "core.excludesFile=HOME/ignore-all",
+    "core.attributesFile=HOME/filtered filter.up.clean=tr_a-z_A-Z",
+    "core.attributesFile=HOME/wide",
+    "core.hooksPath=HOME/hooks",
+    "init.templateDir=HOME/new",
+    "core.autocrlf=true core.safecrlf=true",
+    "status.showUntrackedFiles=no",
+    "GIT_TEMPLATE_DIR=HOME/new",
+    "GIT_DIR=HOME/other.git",
+    "GIT_INDEX_FILE=HOME/index",
+    "GIT_DEFAULT_HASH=sha256",
+]
+
+
+@pytest.mark.parametrize("what", PERSONAL)
+def test_personal_settings_do_not_decide_what_the_first_commit_holds(
+    copy: Copy,
+    repository: Path,
+    team_environment: TeamEnvironment,
+    tmp_path: Path,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """With `data/` and `*.yaml` ignored by the member everywhere, the first commit is the same."""
-    plain = copy("plain")
-    team_environment.run(plain, "quant", "setup", "--defaults")
-    ignored = tmp_path / "ignored"
-    ignored.write_text("data/\n*.yaml\n", encoding="utf-8")
-    settings = tmp_path / "gitconfig"
-    settings.write_text(f"[core]\n\texcludesFile = {ignored}\n", encoding="utf-8")
+    """Every file, byte and mode is the same, and the clone is as it is with no setting."""
     folder = copy("picky")
-    variables = {"GIT_CONFIG_GLOBAL": str(settings)}
-    team_environment.run(folder, "quant", "setup", "--defaults", env=variables, check=False)
-    assert git(folder, "ls-files").splitlines() == git(plain, "ls-files").splitlines()
+    with monkeypatch.context() as patch:
+        has_set(tmp_path / "home", what, patch)
+        team_environment.run(folder, "quant", "setup", "--defaults")
+    for command in ("ls-tree -r HEAD", "status --porcelain", "branch"):
+        words = command.split()
+        assert without_address(git(folder, *words)) == without_address(git(repository, *words))
+
+
+def without_address(listed: str) -> list[str]:
+    """Leave out the answers, which hold the version of the template as it was at that moment."""
+    return [line for line in listed.splitlines() if not line.endswith(".copier-answers.yml")]
+
+
+@pytest.mark.parametrize("what", PERSONAL[:8])
+def test_setup_on_a_clone_changes_nothing_under_personal_settings(
+    repository: Path,
+    team_environment: TeamEnvironment,
+    tmp_path: Path,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cloned and set up by a member who has them: `git status` is empty, on develop."""
+    git(repository, "switch", "--quiet", "main")
+    clone = tmp_path / "clone"
+    with monkeypatch.context() as patch:
+        has_set(tmp_path / "home", what, patch)
+        git(tmp_path, "clone", "--quiet", str(repository), str(clone), check=False)
+        team_environment.run(clone, "quant", "setup", "--as", "bob")
+    assert git(clone, "branch", "--show-current") == "develop"
+    assert git(clone, "status", "--porcelain") == ""
 
 
 def test_setup_gives_git_an_author_where_it_has_none(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quant_team_cli import git_settings
+from quant_team_cli import git_settings, updating
 from quant_team_utils import git, git_environment
 from tests.conftest import ROOT, make_clone
 
@@ -215,3 +215,31 @@ def test_a_clean_clone_stays_clean_with_a_personal_ignore_list(clone: Path, home
     write(clone / "docs" / "page.md", "ours\n")
     git.run(clone, "add", "docs")
     assert git.run(clone, "diff", "--cached", "--name-only") == "docs/page.md"
+
+
+# --- updates
+
+
+def test_what_a_member_ignores_is_no_obstacle_to_an_update(clone: Path, home: Path) -> None:
+    """It is untracked only for those who do not ignore it."""
+    write(clone / "page.orig", "mine\n")
+    git.run(clone, "switch", "--quiet", "-c", "feature/bob/topic")
+    with pytest.raises(updating.UpdateError, match=r"page\.orig"):
+        updating.require_ready(clone, "topic")
+    path = write(home / "mine", "*.orig\n")
+    prefer(clone, home, "core.excludesFile", str(path))
+    updating.require_ready(clone, "topic")
+
+
+def test_the_line_adds_what_a_personal_ignore_list_hides(clone: Path, home: Path) -> None:
+    """`git add -A` leaves out a page that the update brings; what the member ignores stays out."""
+    path = write(home / "mine", "docs/\n*.orig\n")
+    prefer(clone, home, "core.excludesFile", str(path))
+    write(clone / "page.orig", "mine\n")
+    before = updating.uncommitted(clone)
+    write(clone / "docs" / "new page.md", "theirs\n")
+    line = updating.commit_line(clone, before, "feat: x")
+    add, force, commit = line.split(" && ")
+    assert add.startswith("git add -A")
+    assert force == "git add --force 'docs/new page.md'"
+    assert commit == 'git commit -m "feat: x"'

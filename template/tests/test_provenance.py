@@ -70,6 +70,22 @@ def test_what_makes_a_commit_dirty(project: Path) -> None:
     assert provenance.warnings(dirty) == [provenance.DIRTY]
 
 
+def test_a_personal_ignore_list_hides_no_code(project: Path, tmp_path: Path) -> None:
+    """What the member ignores elsewhere, such as files of an editor, makes no commit dirty."""
+    commit(project)
+    ignored = tmp_path / ".git" / "ignored"
+    ignored.write_text("*.swp\ndraft*\n", encoding="utf-8")
+    git.run(project, "config", "core.excludesFile", str(ignored))
+    for name in ("src/.file.txt.swp", "draft.md"):
+        (project / name).write_text("mine\n", encoding="utf-8")
+    assert provenance.commit(project, "sha256:0").dirty is False
+    for name in ("src/draft_strategy.py", "config/draft.yaml"):
+        path = project / name
+        path.write_text("mine\n", encoding="utf-8")
+        assert provenance.commit(project, "sha256:0").dirty is True
+        path.unlink()
+
+
 def test_the_analyst_is_the_member_of_this_clone(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
