@@ -23,7 +23,7 @@ import secret_shapes
 import tree_checks
 from file_names import pathspec, quoted, shown
 from recorded import FILES, LINK, Blobs, Entry, GitError, Recorded, in_range, staged
-from tree_checks import Tree
+from recorded_tree import Tree, ignored
 
 LARGEST = 1_000_000  # bytes
 BEGINNING = 8000  # bytes in which a file that is not text has a zero
@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> int:
     try:
         state = in_range(arguments[1]) if is_range else staged()
         return check(state, is_range)
-    except GitError as failure:
-        print(f"The files were not checked, because git failed: {failure}")
+    except (GitError, OSError) as error:
+        print(f"The files were not checked: {error}")
         return 1
 
 
@@ -53,7 +53,7 @@ def check(state: Recorded, is_range: bool) -> int:
     missing = []
     python = tree_checks.linted(state)
     with Blobs() as blobs, Tree(state, blobs) as tree:
-        tree.fill(reader(state, python))
+        tree.fill(reader(state, python), set(python))
         for faults in (faults_of_files(tree, python), faults_of_access(tree)):
             try:
                 for fault in faults:
@@ -88,7 +88,7 @@ def faults_of_files(tree: Tree, python: list[bytes]) -> Iterator[str]:
     # Ruff runs while the files are read here.
     ruff = tree_checks.Ruff(tree, python) if python else None
     state = tree.state
-    ignored = tree_checks.ignored(tree, [entry.path for entry in state.changed])
+    forced = ignored(tree, [entry.path for entry in state.changed])
     names = dict(name_faults(state))
     conflicts = []
     for entry in state.changed:
@@ -97,7 +97,7 @@ def faults_of_files(tree: Tree, python: list[bytes]) -> Iterator[str]:
             yield f"{name}: {names[entry.path]}"
         if entry.mode not in (*FILES, LINK):
             continue
-        for fault in faults_of(entry, tree.blobs, entry.path in ignored):
+        for fault in faults_of(entry, tree.blobs, entry.path in forced):
             yield f"{name}: {fault}"
             if CONFLICT in fault:
                 conflicts.append(entry.path)

@@ -96,8 +96,15 @@ def staged() -> Recorded:
     Raises:
         GitError: git cannot read the index.
     """
-    head = commit_id("HEAD") or empty_tree()
-    return recorded(head, git("diff-index", "--cached", *CHANGES, head))
+    head = "HEAD"
+    try:
+        difference = git("diff-index", "--cached", *CHANGES, head)
+    except GitError:
+        if commit_id(head):
+            raise
+        head = empty_tree()  # there is no commit yet
+        difference = git("diff-index", "--cached", *CHANGES, head)
+    return recorded(head, difference)
 
 
 def in_range(revisions: str) -> Recorded:

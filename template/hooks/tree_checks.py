@@ -1,36 +1,25 @@
-"""Checks that need files: ruff, the ignore rules and the access files, in a temporary folder.
+"""Checks by other programs, in a temporary folder with what git records: ruff, and access."""
 
-The folder holds the blobs that git records, byte for byte, so nothing in the working copy is read
-or changed. Python files that a check does not read are there empty: by them ruff tells the team's
-own modules from others.
-"""
-
-# ruff: noqa: PTH103, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH113, PTH118, PTH120, PTH208
 # pathlib would double the start.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from os.path import dirname, join, realpath
+from collections.abc import Iterator
+from os.path import dirname, isfile, join
 
 from file_names import is_portable, quoted
-from recorded import Blobs, Entry, GitError, Recorded
+from recorded import Entry, Recorded
+from recorded_tree import PYTHON, Tree
 
-PYTHON = (b".py", b".pyi", b".pyw", b".ipynb")
 PROJECT = b"pyproject.toml"
 SETTINGS = (PROJECT, b"ruff.toml", b".ruff.toml")
 READ = (b".toml", b".gitignore")  # also where they have not changed
-LARGEST = 100_000_000  # bytes
 MANY = 200  # files; Windows takes 32,767 characters of a command
 LISTED = 8  # files that a command of ours names
 
-# What may change the result of a program that a check starts.
-PERSONAL = ("GIT_", "RUFF_", "FORCE_COLOR", "CLICOLOR")
-PINNED = ("-c", "core.excludesFile=", "-c", "core.ignoreCase=false")
 RUFF = (
     "--quiet",
     "--no-cache",
@@ -49,94 +38,6 @@ INSTALL = "pip install -r requirements.txt && quant setup"
 
 class ProgramMissingError(Exception):
     """A program or a package that a check needs is not installed; the text is a sentence."""
-
-
-class Tree:
-    """A temporary folder with what git records; a context."""
-
-    def __init__(self, state: Recorded, blobs: Blobs) -> None:
-        self.state = state
-        self.blobs = blobs
-        self.folder = ""
-
-    def __enter__(self) -> Tree:
-        # Ruff and Python print the real name.
-        folder = tempfile.mkdtemp(prefix="quant-")
-        self.folder = realpath(folder)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def fill(self, is_read: Callable[[bytes], bool]) -> None:
-        """Write the files that are read, all folders, and other Python files empty."""
-        made = set()
-        for path, entry in self.state.entries.items():
-            if not entry.is_file or not is_portable(path):
-                continue
-            name = join(self.folder, path.decode())
-            folder = dirname(name)
-            if folder not in made:
-                made.add(folder)
-                os.makedirs(folder, exist_ok=True)
-            if is_read(path):
-                _, content = self.blobs.read(entry.blob, LARGEST)
-            elif path.endswith(PYTHON):
-                content = b""
-            else:
-                continue
-            with open(name, "wb") as file:
-                file.write(content)
-
-    def start(self, command: list[str], **variables: str) -> subprocess.Popen[bytes]:
-        """Start a program there, without what the environment says about git, ruff and colours."""
-        environment = {"NO_COLOR": "1"}
-        for name, value in os.environ.items():
-            if not name.startswith(PERSONAL):
-                environment[name] = value
-        environment.update(variables)
-        return subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def said(self, output: bytes) -> list[str]:
-        """Return the lines that a program printed, with the repository's own paths."""
-        text = output.decode(errors="backslashreplace")
-        here = self.folder + os.sep
-        return text.replace(here, "").splitlines()
-
-
-def ignored(tree: Tree, paths: list[bytes]) -> set[bytes]:
-    """Return which paths the recorded .gitignore files exclude: somebody forced them in.
-
-    Only the team's lists count, so git is asked in the tree, which has no other.
-
-    Raises:
-        GitError: git failed.
-    """
-    marker = join(tree.folder, ".git")
-    os.makedirs(join(marker, "objects"))
-    os.makedirs(join(marker, "refs"))
-    with open(join(marker, "HEAD"), "wb") as file:
-        file.write(b"ref: refs/heads/main\n")
-    command = ["git", *PINNED, "check-ignore", "--no-index", "-z", "--stdin"]
-    process = tree.start(command)
-    # With ./ before it, no name is pathspec magic.
-    names = [b"./" + path for path in paths]
-    output, errors = process.communicate(b"\0".join(names))
-    if process.returncode > 1:
-        said = tree.said(errors)
-        raise GitError(" ".join(said))
-    found = set(output.split(b"\0"))
-    return {path for path in paths if b"./" + path in found}
-
-
-# --- ruff
 
 
 class Ruff:
@@ -237,11 +138,15 @@ def name_of(path: bytes) -> bytes:
 
 def beside_python(name: str) -> str | None:
     """Return a program of this Python's environment, or else of PATH, or None."""
-    folder = dirname(sys.executable)
-    scripts = join(folder, "Scripts")  # conda's on Windows
-    path = os.environ.get("PATH", "")
-    folders = os.pathsep.join([folder, scripts, path])
-    return shutil.which(name, path=folders)
+    here = dirname(sys.executable)
+    folders = [here, join(here, "Scripts")]  # the second is conda's on Windows
+    folders += os.environ.get("PATH", "").split(os.pathsep)
+    for folder in folders:
+        program = join(folder, name)
+        for candidate in (program, f"{program}.exe"):
+            if isfile(candidate) and os.access(candidate, os.X_OK):
+                return candidate
+    return None
 
 
 # --- access files
