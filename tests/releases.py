@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from copier import VcsRef
 from packaging.version import Version
 
 from release import BUNDLE
-from tests.conftest import ROOT, git
+from tests.conftest import ROOT, TeamEnvironment, git
 
 # The working tree as the next release, and one more in which every file has changed: see the
 # fixture `history`.
@@ -72,6 +74,15 @@ def update(folder: Path, version: str | VcsRef, **data: object) -> None:
         unsafe=False,
         quiet=False,
     )
+
+
+def examined(folder: Path, environment: TeamEnvironment) -> str:
+    """Return what `quant doctor` prints, with the Copier of these tests on PATH."""
+    copier = str(Path(sys.executable).parent)
+    path = os.pathsep.join([environment.environment(folder)["PATH"], copier])
+    done = environment.run(folder, "quant", "doctor", check=False, env={"PATH": path})
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
 
 
 def content(folder: Path, *, starters: bool = False) -> dict[str, bytes]:

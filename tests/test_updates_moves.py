@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TeamEnvironment, git
-from tests.releases import NEXT, TEAM, commit, copy, update
+from tests.releases import NEXT, TEAM, commit, copy, examined, update
 
 MARK = "# the team's own line"
 # A line of 0.2.0 that has moved to another file since, by file.
@@ -46,11 +46,11 @@ def test_an_edit_of_moved_code_conflicts_or_is_named(
     assert not (edited / DOCTOR).exists()
     for name in unmerged:  # the doctor's own code must run
         git(edited, "checkout", "--theirs", name)
-    doctor = team_environment.run(edited, "quant", "doctor", check=False).stdout
-    (named,) = [line for line in doctor.splitlines() if "removed files:" in line]
+    doctor = examined(edited, team_environment)
+    (named,) = [line for line in doctor.splitlines() if "  edits:" in line]
     assert DOCTOR in named
-    assert named.startswith("warn")
-    assert named.endswith(f"git log -p HEAD -- {DOCTOR}")
+    assert named.startswith("FAIL")
+    assert named.endswith(f"git diff HEAD -- {DOCTOR}")
     assert MARK in git(edited, *named.rpartition("->  git ")[2].split())
 
 
@@ -63,5 +63,4 @@ def test_what_the_team_never_edited_goes_without_a_word(
     commit(team)
     update(team, NEXT)
     assert git(team, "diff", "--name-only", "--diff-filter=D", "HEAD")
-    doctor = team_environment.run(team, "quant", "doctor", check=False).stdout
-    assert "ok    removed files:" in doctor
+    assert "of the last update: there are none" in examined(team, team_environment)

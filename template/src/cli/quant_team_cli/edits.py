@@ -135,8 +135,9 @@ def tell(root: Path) -> None:
     gone = comparison.named("gone")
     if gone:
         raise GoneError(
-            f"{listed(gone)}: {LOST}. To put them back, see `{comparison.show(gone[0])}`; to undo "
-            f"it all, run `git checkout HEAD -- . {updating.OTHERS}`."
+            f"{listed(gone)}: {LOST}. Put back what `{comparison.show(gone[0])}` shows, then run "
+            "`quant access compile`; to undo it all, run "
+            f"`git checkout HEAD -- . {updating.OTHERS}`."
         )
 
 
