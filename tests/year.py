@@ -4,7 +4,7 @@
 
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
 what they finish is merged. About every 20 days the template has a release, and somebody updates to
-it; about every 25 days the roster changes. The ledger is compared with `develop` every day, the
+it; every 30 the roster changes. The ledger is compared with `develop` every day, the
 whole tree with a fresh copy at each month's end. Commands see the day as the date of commits, and
 one seed gives one year.
 """
@@ -28,7 +28,7 @@ from tests.year_updates import edit_team, edit_team_again, update_template
 from tests.year_work import WORK, insert_mark, lock_data
 
 BETWEEN_RELEASES = 20  # working days
-BETWEEN_ROSTERS = 25
+BETWEEN_ROSTERS = 30
 MONTH = 21
 COLLISIONS = 0.08  # of all days
 # What the doctor may say: members have personal git settings on purpose.
@@ -223,6 +223,8 @@ class Year:
         self.operation = "the end"
         doctors = [partial(be_well, member) for member in self.team.active]
         self._at_once([self.team.compare, *doctors])
+        for member in self.team.active:
+            member.quant("data", "verify")
 
 
 def be_well(member: Member) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import shutil
+from collections.abc import Mapping
 from random import Random
 from typing import Any
+
+import yaml
 
 from tests import year_text
 from tests.conftest import copy_template, git
@@ -165,11 +168,27 @@ class Team:
             if path.is_file() and "__pycache__" not in path.parts
         }
         shutil.rmtree(fresh)
-        self.ledger.compare(contents(self.office.origin, "develop"), files)
+        develop = contents(self.office.origin, "develop")
+        self.ledger.compare(develop, files)
+        require_readable(develop)
         tree = listing(self.office.origin, "develop")
         for name in PROGRAMS:
             if tree[name][0] != "100755":
                 raise LostError(f"{name} is not executable")
+
+
+def require_readable(files: Mapping[str, bytes]) -> None:
+    """Hold that every result can be read, and says what it is.
+
+    Raises:
+        LostError: one does not.
+    """
+    for path, data in files.items():
+        if path.startswith("results/") and path.endswith(".yaml"):
+            document = yaml.safe_load(data)
+            stem = path.rpartition("/")[2].removesuffix(".yaml")
+            if document.get("experiment_id") != f"exp_{stem}":
+                raise LostError(f"{path} does not say which result it is")
 
 
 def merged(mine: Roster, theirs: Roster, base: Roster) -> Roster:
