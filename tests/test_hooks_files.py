@@ -1,0 +1,363 @@
+"""What the hooks make of files in real git: what is staged is judged, and nothing else is touched.
+
+Nothing in the folder is read instead of what is staged, and nothing in it is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import git
+from tests.hooked import Done, make_team, stage, start
+from tests.test_file_checks import CHECKS, OUTPUT, SECRETS, notebook
+
+BRANCH = "feature/alice/topic"
+GOOD = '"""A module."""\n\nX = 1\n'
+UNFORMATTED = '"""A module."""\n\nX=1\n'
+UNUSED = '"""A module."""\n\nimport os\n'
+# As `quant setup` configures it, on the attributes of a team repository.
+FILTER = {
+    "filter.quant-notebook.clean": "hooks/strip-notebook",
+    "filter.quant-notebook.smudge": "cat",
+    "filter.quant-notebook.required": "true",
+}
+ATTRIBUTES = "* text=auto eol=lf\n*.ipynb text eol=lf filter=quant-notebook\n"
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Path:
+    """Return a repository of alice's with the hooks and filters of a team, on a branch of hers."""
+    team = make_team(tmp_path)
+    git(team, "switch", "-q", "-c", BRANCH)
+    for name, value in FILTER.items():
+        git(team, "config", name, value)
+    stage(team, ".gitattributes", ATTRIBUTES)
+    git(team, "commit", "-q", "-m", "feat: attributes")
+    return team
+
+
+def commit(team: Path, *options: str, **environment: str) -> Done:
+    """Commit what is staged with a good message, unless the options bring another one."""
+    if not options:
+        options = ("-m", "feat: x")
+    return start(team, "git", "commit", *options, **environment)
+
+
+def refused(done: Done, *words: str) -> None:
+    """Assert that a commit was refused, with these words."""
+    assert done.returncode == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def taken(done: Done) -> None:
+    """Assert that a commit was made."""
+    assert done.returncode == 0, done.stderr
+
+
+# --- nothing in the folder is touched
+
+WORKING_COPIES: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "a notebook that ran again, not staged": (
+        "notebooks/a.ipynb",
+        lambda path: None,
+        notebook(outputs=[OUTPUT], execution_count=1),
+    ),
+    "a notebook, staged and edited after that": (
+        "notebooks/a.ipynb",
+        lambda path: write_and_add(path, notebook(source=["2 + 2"])),
+        notebook(outputs=[OUTPUT], source=["3 + 3"]),
+    ),
+    "a file with CRLF, not staged": ("notes.md", lambda path: None, "one\r\ntwo\r\n"),
+    "half staged": ("notes.md", lambda path: write_and_add(path, "one\n"), "one\ntwo \n"),
+}
+
+
+def write_and_add(path: Path, text: str) -> None:
+    """Write a file and stage it."""
+    path.write_bytes(text.encode())
+    git(path.parent, "add", path.name)
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+@pytest.mark.parametrize("case", WORKING_COPIES)
+def test_a_commit_leaves_the_working_copy_as_it_is(team: Path, case: str, refuse: bool) -> None:
+    """Bytes and time of an edited file are the same after a commit, taken or refused."""
+    name, edit, text = WORKING_COPIES[case]
+    stage(team, name, notebook() if name.endswith(".ipynb") else "zero\n")
+    git(team, "commit", "-q", "-m", "feat: the file")
+    path = team / name
+    edit(path)
+    path.write_bytes(text.encode())
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    stage(team, "docs/note.md", "<<<<<<< ours\n" if refuse else "text\n")
+    done = commit(team)
+    assert done.returncode == int(refuse), done.stderr
+    assert path.read_bytes() == text.encode()
+    assert path.stat().st_mtime == 1_700_000_000
+
+
+# --- what is staged counts
+
+
+@pytest.mark.parametrize(("text", "word"), [(UNFORMATTED, "not formatted"), (UNUSED, "F401")])
+def test_ruff_judges_what_is_staged(team: Path, text: str, word: str) -> None:
+    """A bad file that is good in the folder is refused, a good one that is bad there is taken."""
+    stage(team, "module.py", text)
+    (team / "module.py").write_text(GOOD, encoding="utf-8")
+    refused(commit(team), "module.py:", word, "module.py && git add module.py")
+    git(team, "add", "module.py")
+    (team / "module.py").write_text(text, encoding="utf-8")
+    taken(commit(team))
+    assert (team / "module.py").read_text(encoding="utf-8") == text
+
+
+def test_a_staged_setting_of_ruff_counts_and_judges_every_file(team: Path) -> None:
+    """As in CI, where the settings of the commit count, for files that did not change too."""
+    stage(team, "module.py", GOOD.replace("X = 1", "print(1)"))
+    taken(commit(team))
+    settings = (team / "pyproject.toml").read_text(encoding="utf-8")
+    stage(team, "pyproject.toml", settings.replace('"RET", ', '"RET", "T20", '))
+    (team / "pyproject.toml").write_text(settings, encoding="utf-8")
+    refused(commit(team), "module.py:3:1: T201")
+
+
+def test_ruff_tells_the_team_s_modules_from_others(team: Path) -> None:
+    """The order of imports is judged as in the repository, though not all of it is there."""
+    stage(team, "src/data/ours/__init__.py", "")
+    stage(team, "src/data/ours/bars.py", GOOD)
+    taken(commit(team))
+    right = '"""A module."""\n\nimport numpy\n\nfrom ours import bars\n\nX = numpy, bars\n'
+    wrong = right.replace("numpy\n\nfrom", "numpy\nfrom")
+    for text in (right, wrong):
+        stage(team, "user.py", text)
+        in_folder = start(team, str(Path(CHECKS[0]).parent / "ruff"), "check", "-q")
+        done = commit(team)
+        assert done.returncode == in_folder.returncode == int(text == wrong), done.stderr
+
+
+def test_a_notebook_is_judged_by_ruff_where_ci_does(team: Path) -> None:
+    """The settings leave `notebooks/` to its authors."""
+    text = notebook(source=["import os"])
+    stage(team, "notebooks/a.ipynb", text)
+    taken(commit(team))
+    stage(team, "docs/a.ipynb", text)
+    refused(commit(team), "docs/a.ipynb:cell 1:1:8: F401")
+
+
+def test_a_file_that_is_only_announced_is_not_judged(team: Path) -> None:
+    """`git add -N` records nothing, so nothing of it can be wrong."""
+    (team / "later.py").write_text(UNUSED, encoding="utf-8")
+    git(team, "add", "-N", "later.py")
+    assert start(team, *CHECKS).returncode == 0
+    stage(team)
+    taken(commit(team))
+    assert git(team, "status", "--porcelain", "later.py") == " A later.py"
+
+
+def test_the_recorded_ignore_list_counts(team: Path) -> None:
+    """Not the one in the folder, not a member's own, nor the clone's."""
+    stage(team, ".gitignore", "*.csv\n")
+    (team / ".gitignore").write_text("*.md\n", encoding="utf-8")
+    (team / ".git" / "info").mkdir(exist_ok=True)
+    (team / ".git" / "info" / "exclude").write_text("*.md\n", encoding="utf-8")
+    git(team, "config", "core.excludesFile", str(team / ".gitignore"))
+    stage(team, "notes.md")
+    taken(commit(team))
+    stage(team, "prices.csv")
+    refused(commit(team), "prices.csv: this path is ignored", "git rm --cached prices.csv")
+
+
+def test_commit_of_a_path_and_of_all_judge_what_they_record(team: Path) -> None:
+    """`git commit PATH` leaves the rest of the index out, `git commit -a` adds the folder."""
+    stage(team, "good.md")
+    taken(commit(team))
+    stage(team, "good.md", "better\n")
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    taken(commit(team, "-m", "docs: x", "good.md"))
+    git(team, "rm", "-q", "-f", "bad.md")
+    (team / "good.md").write_text("<<<<<<< ours\n", encoding="utf-8")
+    refused(commit(team, "-a", "-m", "docs: x"), "good.md: line 1 is a conflict marker")
+
+
+def test_a_link_is_judged_by_its_text_and_a_submodule_not_at_all(team: Path) -> None:
+    """The file that a link names is not what git records."""
+    secret = SECRETS["an AWS access key"]
+    outside = team.parent / "outside.txt"
+    outside.write_text(f"{secret}\n", encoding="utf-8")
+    (team / "link.py").symlink_to(outside)
+    (team / "keys").symlink_to(f"/keys/{secret}")
+    git(team, "add", "link.py", "keys")
+    head = git(team, "rev-parse", "HEAD")
+    git(team, "update-index", "--add", "--cacheinfo", f"160000,{head},module")
+    done = commit(team)
+    refused(done, "keys: line 1 looks like an AWS access key")
+    assert "link.py" not in done.stderr
+    git(team, "rm", "-q", "--cached", "keys")
+    taken(commit(team))
+
+
+def test_a_script_in_hooks_is_recorded_as_executable(team: Path) -> None:
+    """The mode that git records counts, and the refusal brings the command."""
+    git(team, "update-index", "--chmod=-x", "hooks/pre-push")
+    refused(commit(team), "hooks/pre-push: ", "git update-index --chmod=+x hooks/pre-push")
+    git(team, "update-index", "--chmod=+x", "hooks/pre-push")
+    stage(team)
+    taken(commit(team))
+
+
+# --- one round
+
+
+def test_message_and_files_are_judged_in_one_round(team: Path) -> None:
+    """With `-m`, one refusal names both; files alone, or the message alone, refuse as well."""
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    refused(commit(team, "-m", "nonsense"), "bad.md: line 1", "feat: nonsense")
+    done = commit(team)
+    refused(done, "bad.md: line 1")
+    assert "commit-msg" not in done.stderr
+    stage(team, "bad.md", "good\n")
+    done = commit(team, "-m", "nonsense")
+    refused(done, "feat: nonsense")
+    assert "bad.md" not in done.stderr
+    taken(commit(team, "-m", "feat: nonsense is longer than plain", "-m", "A body."))
+
+
+def test_with_an_editor_files_are_judged_before_it_opens(team: Path) -> None:
+    """Nobody writes a message for files that are refused."""
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    editor = team.parent / "editor.sh"
+    editor.write_text('#!/bin/sh\ntouch "$0.ran"\necho "feat: x" >"$1"\n', encoding="utf-8")
+    editor.chmod(0o755)
+    refused(commit(team, "-v", GIT_EDITOR=str(editor)), "bad.md: line 1")
+    assert not editor.with_name("editor.sh.ran").exists()
+    stage(team, "bad.md", "good\n")
+    taken(commit(team, "-v", GIT_EDITOR=str(editor)))
+
+
+def test_without_the_other_hook_files_are_judged_all_the_same(team: Path) -> None:
+    """Where commit-msg is gone, pre-commit does not leave the files to it."""
+    (team / "hooks" / "commit-msg").unlink()
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    refused(commit(team), "bad.md: line 1")
+
+
+def test_a_merge_judges_files_before_its_message(team: Path) -> None:
+    """At the end of a merge with a conflict, pre-commit judges what the merge brings."""
+    for name, text in (("one", "1\n"), ("two", "2\n")):
+        git(team, "switch", "-q", "-c", f"feature/alice/{name}", BRANCH)
+        stage(team, "shared.md", text)
+        git(team, "commit", "-q", "-m", "feat: x")
+    assert start(team, "git", "merge", "feature/alice/one").returncode == 1
+    git(team, "add", "shared.md")
+    refused(commit(team, "--no-edit"), "shared.md: line 1 is a conflict marker")
+    stage(team, "shared.md", "both\n")
+    taken(commit(team, "--no-edit"))
+
+
+# --- wherever git is
+
+
+def test_the_first_commit_of_all_is_judged(tmp_path: Path) -> None:
+    """Without a HEAD everything is new."""
+    team = make_team(tmp_path)
+    git(team, "checkout", "-q", "--orphan", "new")
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    refused(commit(team), "bad.md: line 1")
+    git(team, "rm", "-rqf", "--cached", ".")
+    stage(team)
+    taken(commit(team))
+
+
+def test_a_linked_worktree_and_a_subfolder_are_judged(team: Path, tmp_path: Path) -> None:
+    """Each worktree has its own index; paths are shown from the top."""
+    linked = tmp_path / "linked"
+    git(team, "worktree", "add", "-q", "-b", "feature/alice/linked", str(linked))
+    stage(linked, "deep/bad.md", "<<<<<<< ours\n")
+    refused(commit(linked / "deep"), "deep/bad.md: line 1")
+    taken(commit(team, "--allow-empty", "-m", "feat: nothing"))
+    stage(linked, "deep/bad.md", "good\n")
+    taken(commit(linked / "deep"))
+
+
+def test_a_sparse_checkout_judges_what_is_staged(team: Path) -> None:
+    """A file that is not in the folder is read from git."""
+    stage(team, "src/a.md")
+    stage(team, "other/b.py", GOOD)
+    taken(commit(team))
+    git(team, "sparse-checkout", "set", "src", "hooks")
+    assert not (team / "other" / "b.py").exists()
+    stage(team, "src/a.md", "<<<<<<< ours\n")
+    refused(commit(team), "src/a.md: line 1")
+    stage(team, "src/a.md", "good\n")
+    taken(commit(team))
+
+
+def test_a_clone_without_its_set_up_is_judged(team: Path) -> None:
+    """A bare environment, as a graphical client has it, and no interpreter set: the system's."""
+    git(team, "config", "--unset", "quant.python")
+    folder = team.parent / "bin"
+    folder.mkdir()
+    for name in ("git", "sh", "python3"):
+        (folder / name).symlink_to(str(shutil.which(name, path="/usr/bin:/bin") or CHECKS[0]))
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    refused(commit(team, PATH=str(folder)), "bad.md: line 1")
+
+
+def test_python_is_not_committed_unchecked_where_ruff_is_missing(team: Path) -> None:
+    """The refusal says so, with the command; what ruff does not read is committed."""
+    alone = team.parent / "alone"
+    alone.mkdir()
+    for name in ("git", "sh"):
+        (alone / name).symlink_to(str(shutil.which(name)))
+    (alone / "python3").write_text(f'#!/bin/sh\nexec {CHECKS[0]} "$@"\n', encoding="utf-8")
+    (alone / "python3").chmod(0o755)
+    no_ruff = team / "hooks" / "tree_checks.py"
+    text = no_ruff.read_text(encoding="utf-8")
+    no_ruff.write_text(text.replace('"ruff")', '"no-such-ruff")'), encoding="utf-8")
+    stage(team, "module.py", GOOD)
+    refused(commit(team), "pip install -r requirements.txt && quant setup")
+    git(team, "rm", "-q", "--cached", "module.py")
+    stage(team)
+    taken(commit(team))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "diff.noprefix=true",
+        "diff.orderFile=/no/such/file",
+        "diff.relative=true",
+        "diff.renames=copies",
+        "diff.ignoreSubmodules=all",
+        "diff.external=false",
+        "color.ui=always",
+        "core.quotePath=true",
+        "core.abbrev=5",
+        "core.ignoreCase=true",
+        "core.precomposeUnicode=true",
+        "submodule.recurse=true",
+        "status.showUntrackedFiles=no",
+    ],
+)
+def test_no_personal_setting_changes_the_verdict(team: Path, setting: str) -> None:
+    """The same files are refused, whatever git is told to show; in CI too."""
+    name, _, value = setting.partition("=")
+    stage(team, "moved.md")
+    taken(commit(team))
+    git(team, "mv", "moved.md", "für ∑.md")
+    stage(team, "bad é.md", "<<<<<<< ours\n")
+    before = start(team, *CHECKS)
+    assert before.stdout.startswith("bad é.md: line 1")
+    git(team, "config", name, value)
+    after = start(team / "hooks", *CHECKS[:-1], "file_checks.py")
+    assert (after.returncode, after.stdout, after.stderr) == (1, before.stdout, "")
+    git(team, "config", "--unset", name)
+    git(team, "commit", "-q", "--no-verify", "-m", "feat: x")
+    git(team, "config", name, value)
+    assert start(team, *CHECKS, "--range", "HEAD~1..HEAD").stdout == before.stdout
