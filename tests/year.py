@@ -3,10 +3,10 @@
     Year(snapshot, environment, folder, seed=1).run(250)
 
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
-what they finish is merged. About every 20 days the template has a release, and somebody updates to
-it; every 30 the roster changes. The ledger is compared with `develop` every day, the
-whole tree with a fresh copy at each month's end. Commands see the day as the date of commits, and
-one seed gives one year.
+what they finish is merged. Every 20 days the template has a release and a senior updates to it;
+every 30 the roster changes. The ledger is compared with `develop` every day, the whole tree with a
+fresh copy at each month's end. Commits have the simulated day as their date; one seed gives one
+year.
 """
 
 from __future__ import annotations

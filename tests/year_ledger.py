@@ -48,18 +48,22 @@ def ask(repository: Path, *arguments: str) -> bytes:
 
 def facts(lock: str) -> set[str]:
     """Return what the lines of data.lock agree on."""
-    rows = [row for row in lock.splitlines() if row and not row.startswith("#")]
-    return {" ".join(row.split()[:FACTS]) for row in rows}
+    found = set()
+    for row in lock.splitlines():
+        if row and not row.startswith("#"):
+            fields = row.split()
+            found.add(" ".join(fields[:FACTS]))
+    return found
 
 
 def listing(repository: Path, commit: str) -> dict[str, tuple[str, str]]:
     """Return mode and blob of each file of a commit, by path."""
     found = {}
-    for entry in ask(repository, "ls-tree", "-r", "-z", commit).decode().split("\0"):
-        if entry:
-            described, path = entry.split("\t", 1)
-            mode, _, blob = described.split()
-            found[path] = (mode, blob)
+    output = ask(repository, "ls-tree", "-r", "-z", commit).decode()
+    for entry in filter(None, output.split("\0")):
+        described, path = entry.split("\t", 1)
+        mode, _, blob = described.split()
+        found[path] = (mode, blob)
     return found
 
 

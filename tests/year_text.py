@@ -37,7 +37,11 @@ def marks(text: str) -> list[str]:
 
 def cleaned(lines: Iterable[str]) -> list[str]:
     """Return lines without the marks in them."""
-    return [AMENDED.sub("", line) for line in lines if not OWN_LINE.fullmatch(line)]
+    kept = []
+    for line in lines:
+        if not OWN_LINE.fullmatch(line):
+            kept.append(AMENDED.sub("", line))
+    return kept
 
 
 def template_text(text: str) -> str:
@@ -89,7 +93,11 @@ def without(text: str, mark: str) -> str:
     """Return a text from which a mark was taken back."""
     ending = re.compile(rf" +(?:# {mark}|<!-- {mark} -->)(?!\d)")
     own = re.compile(rf"\s*(?:#|<!--)\s*{mark}(?: -->)?\s*")
-    return "\n".join(ending.sub("", x) for x in text.split("\n") if not own.fullmatch(x))
+    kept = []
+    for line in text.split("\n"):
+        if not own.fullmatch(line):
+            kept.append(ending.sub("", line))
+    return "\n".join(kept)
 
 
 # --- conflicts

@@ -61,9 +61,9 @@ def _gone(member: Member, before: dict[str, list[str]]) -> dict[str, str]:
 def _require_named(member: Member, paths: list[str], said: str) -> None:
     """Hold that the update or the doctor names the removed files that the team had edited."""
     told = said + member.start("quant", "doctor").stdout
-    for path in paths:
-        if path not in told and f"{len(paths)} files" not in told:
-            raise LostError(f"nobody says that the update removed {path} with the team's edits")
+    unnamed = [path for path in paths if path not in told]
+    if unnamed == paths or (unnamed and " more" not in told):
+        raise LostError(f"nobody says that the update removed {unnamed} with the team's edits")
 
 
 def _commit_as_printed(member: Member, done: subprocess.CompletedProcess[str]) -> None:

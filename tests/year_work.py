@@ -43,10 +43,12 @@ def test_it_has_symbols() -> None:
 
 def choose(member: Member, random: Random) -> str:
     """Return a file of the template, or of the team, that can take a mark."""
-    there = [path for path in member.office.owned if (member.clone / path).is_file()]
-    loose = [path for path in there if path not in member.loose]
-    pages = [path for path in loose if year_text.is_page(path)]
-    return random.choice(pages if random.random() < 0.6 else loose)
+    free = []
+    for path in member.office.owned:
+        if (member.clone / path).is_file() and path not in member.loose:
+            free.append(path)
+    pages = [path for path in free if year_text.is_page(path)]
+    return random.choice(pages if random.random() < 0.6 else free)
 
 
 def type_of(path: str) -> str:
@@ -167,9 +169,13 @@ def write_notebook(member: Member, random: Random, _: Desk) -> None:
 def rerun_notebook(member: Member, random: Random, desk: Desk) -> None:
     """Run a notebook again, do not stage it, and commit something else."""
     pattern = f"notebooks/{member.handle}/day-*.ipynb"
-    found = [path.relative_to(member.clone).as_posix() for path in member.clone.glob(pattern)]
-    path = random.choice(sorted(set(found) - member.pending.files.keys()) or [""])
-    if path:
+    known = []
+    for each in sorted(member.clone.glob(pattern)):
+        path = each.relative_to(member.clone).as_posix()
+        if path not in member.pending.files:
+            known.append(path)
+    if known:
+        path = random.choice(known)
         cells = json.loads((member.clone / path).read_bytes())["cells"]
         texts = [re.sub(r"print\('(.*)'\)", r"\1", cell["source"][0]) for cell in cells]
         member.leave_loose(path, notebook(texts, outputs=True))
