@@ -124,6 +124,7 @@ def test_an_update_is_left_for_review_with_the_line_that_commits_it(
     done = template_update(team, team_environment)
     assert done.returncode == 0, done.stderr
     assert f"template {NEXT} -> {CHANGED}" in done.stdout
+    assert "your edits: " in done.stdout
     assert git(team, "rev-parse", "HEAD") == head
     assert "the template's new line" in (team / "README.md").read_text(encoding="utf-8")
     assert {path: path.stat().st_mtime_ns for path in mine} == times
@@ -148,10 +149,40 @@ def test_conflicts_are_named_by_the_update_itself(
     done = template_update(team, team_environment)
     assert done.returncode == 1
     assert "conflicts with edits in README.md: resolve the marked lines" in done.stderr
+    assert "your edits: conflicting in 1 file\n" in done.stdout
+    assert "conflicting: README.md  ->  git diff HEAD -- README.md\n" in done.stdout
     assert "<<<<<<< " in readme.read_text(encoding="utf-8")
     undo = done.stderr.rpartition("run `")[2].partition("`")[0]
     team_environment.run(team, "bash", "-c", undo)
     assert readme.read_text(encoding="utf-8") == "# ours\n" + text
+
+
+def test_an_update_that_loses_an_edit_fails(
+    team: Path, tmp_path: Path, team_environment: TeamEnvironment
+) -> None:
+    """A Copier that drops a line and succeeds: the command names the file and the way back."""
+    readme = team / "README.md"
+    text = readme.read_text(encoding="utf-8") + "# ours\n"
+    readme.write_text(text, encoding="utf-8", newline="\n")
+    commit(team)
+    copier = Path(sys.executable).parent / "copier"
+    forgetful = tmp_path / "bin" / "copier"
+    forgetful.parent.mkdir()
+    forgetful.write_text(
+        f'#!/bin/sh\n"{copier}" "$@" || exit\n[ "$1" != update ] || sed -i "/# ours/d" README.md\n',
+        encoding="utf-8",
+    )
+    forgetful.chmod(0o755)
+    path = os.pathsep.join([str(forgetful.parent), team_environment.environment(team)["PATH"]])
+    command = ("quant", "template", "update")
+    done = team_environment.run(team, *command, check=False, env={"PATH": path})
+    assert done.returncode == 1
+    assert "your edits: gone in 1 file\n" in done.stdout
+    assert "gone: README.md  ->  git diff HEAD -- README.md\n" in done.stdout
+    assert "README.md: the update has lost edits of your team" in done.stderr
+    undo = done.stderr.rpartition("run `")[2].partition("`")[0]
+    team_environment.run(team, "bash", "-c", undo)
+    assert readme.read_text(encoding="utf-8") == text
 
 
 def test_an_update_needs_a_branch_and_a_clean_tree(

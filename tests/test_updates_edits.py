@@ -39,10 +39,6 @@ def test_edits_that_an_update_drops_without_a_word_are_named(
     assert ", ".join(EDITED) in line
     show = line.rpartition("->  git ")[2]
     assert "-# ours" in git(team, *show.split())
-    commit(team)
-    line = line_of(examined(team, team_environment))
-    assert line.startswith("FAIL")
-    assert line.endswith(f"git show HEAD -- {EDITED[0]}")
 
 
 @pytest.mark.full
@@ -72,7 +68,7 @@ def test_edits_of_all_kinds_on_the_way_from_the_last_release(
     assert git(team, "diff", "--name-only", "--diff-filter=U") == "hooks/handles"
     line = line_of(examined(team, team_environment))
     assert line.startswith("FAIL")
-    assert f"  edits:           {removed}: the update has lost" in line
+    assert line.split()[2] == f"{removed}:"
     # Settled, and put where the code is now.
     handles.write_text("a-robot\nalice\nbob\ncharlie\ndana\n", encoding="utf-8")
     append(
