@@ -4,7 +4,7 @@
 
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
 what they finish is merged. Every 20 days the template has a release and a senior updates to it;
-every 30 the roster changes. The ledger is compared with `develop` every day, the whole tree with a
+every 40 the roster changes. The ledger is compared with `develop` every day, the whole tree with a
 fresh copy at each month's end. Commits have the simulated day as their date; one seed gives one
 year.
 """
@@ -25,10 +25,10 @@ from tests.year_team import Team, merged
 from tests.year_template import Plant, Releases
 from tests.year_text import seeded
 from tests.year_updates import edit_team, edit_team_again, update_template
-from tests.year_work import WORK, insert_mark, lock_data
+from tests.year_work import SYMBOLS, WORK, insert_mark, lock_month
 
 BETWEEN_RELEASES = 20  # working days
-BETWEEN_ROSTERS = 30
+BETWEEN_ROSTERS = 40
 MONTH = 21
 COLLISIONS = 0.08  # of all days
 # What the doctor may say: members have personal git settings on purpose.
@@ -131,7 +131,7 @@ class Year:
             member.push_branch()
 
     def _collide(self) -> None:
-        """Two members edit the same line of the same file, and both lock data."""
+        """Two members edit the same line of the same file, and lock neighbouring months."""
         pair = self.random.sample(self.team.active, 2)
         self._merge(pair)
         path = self.random.choice(self.office.owned)
@@ -141,12 +141,11 @@ class Year:
             member.begin("both")
             insert_mark(member, path, seeded(place))
             member.commit("docs: say the same", path)
-        self._at_once([partial(self._lock, member) for member in pair])
+        symbol = self.random.choice(SYMBOLS)
+        start = self.random.randrange(1, 12)
+        for member, month in zip(pair, (start, start + 1), strict=True):
+            lock_month(member, symbol, f"2020-{month:02d}", self.desk)
         self._merge(pair)
-
-    def _lock(self, member: Member) -> None:
-        random = seeded(self.seed, self.office.number, member.handle)
-        lock_data(member, random, self.desk)
 
     def _merge(self, members: Iterable[Member]) -> None:
         """Merge the open branches of some members, who all start from the same develop."""
@@ -186,11 +185,14 @@ class Year:
         self._merge([alice, bob])
         old = team.roster
         first = team.next_roster(old, self.random)
-        second = team.next_roster(first, self.random)
-        at_once = self.office.number // BETWEEN_ROSTERS % 3 == 1
+        second = own = old
+        while own == old:  # the second change takes the first one back
+            second = team.next_roster(first, self.random)
+            own = merged(old, second, first)
+        at_once = self.office.number // BETWEEN_ROSTERS % 3 == 0
         edits = [partial(edit_team, alice, first)]
         if at_once:
-            edits.append(partial(edit_team, bob, merged(old, second, first)))
+            edits.append(partial(edit_team, bob, own))
         others = [each for each in team.active if each not in (alice, bob)]
         self._let_work(others, *edits)
         self._merge([alice])

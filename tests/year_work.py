@@ -221,18 +221,21 @@ def commit_results(member: Member) -> None:
 
 def lock_data(member: Member, random: Random, desk: Desk) -> None:
     """Agree on a month of a symbol."""
-    symbol = random.choice(SYMBOLS)
     month = f"{random.choice((2021, 2022))}-{random.randrange(1, 13):02d}"
+    lock_month(member, random.choice(SYMBOLS), month, None if random.random() < 0.1 else desk)
+
+
+def lock_month(member: Member, symbol: str, month: str, desk: Desk | None) -> None:
+    """Agree on a month at the desk or, without one, by the command line."""
     before = member.agreed()
-    if random.random() < 0.2:
-        days = ("--start", f"{month}-01", "--end", f"{month}-28")
-        member.quant("data", "fetch", symbol, *days)
-        member.quant("data", "lock", symbol)
-    else:
+    first, last = f"{month}-01", f"{month}-28"
+    if desk:
         moment = f"{member.office.today.isoformat()}T15:00:00+00:00"
         facts = {"root": str(member.clone), "who": member.handle, "now": moment}
-        days_of = {"start": f"{month}-01", "end": f"{month}-28"}
-        desk.order(do="agree", symbol=symbol, **days_of, **facts)
+        desk.order(do="agree", symbol=symbol, start=first, end=last, **facts)
+    else:
+        member.quant("data", "fetch", symbol, "--start", first, "--end", last)
+        member.quant("data", "lock", symbol)
     member.pending.agreed |= member.agreed() - before
     if member.agreed() != before:
         member.commit(f"data: lock {symbol} {month}", "data.lock")
