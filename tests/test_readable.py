@@ -23,9 +23,10 @@ SMALL = 20  # lines: in a smaller file one signature decides the density
 # What must be read to believe a number: what computes it or decides what it is computed from.
 ROOMS = ("utils", "data", "backtest")
 BASES = ("quant_team_features/__init__.py", "quant_team_strategies/__init__.py")
-# These show it, talk to a person or to the vendor, invent prices, or take in another vendor's.
+# These show it, talk to a person or to the vendor, invent prices, take in another
+# vendor's, or hide secrets.
 NOT_BELIEVED = {
-    "quant_team_utils": ("console", "git_environment", "git_errors", "options"),
+    "quant_team_utils": ("console", "git_environment", "git_errors", "options", "secret_patterns"),
     "quant_team_data": (
         "__init__",
         "commands",

@@ -1,6 +1,6 @@
 """Jupyter notebooks as git records them: without outputs, execution counts, run times.
 
-    notebook_filter.py  a notebook, standard input to output, stripped: the clean filter of `*.ipynb`
+    notebook_filter.py  the clean filter of `*.ipynb`: a notebook, standard input to output
 
 `stripped` cuts what a run has written out of the writer's own text, so indent, order of keys,
 escapes and the end of the file stay as they are. `faults` looks for outputs by itself and shares

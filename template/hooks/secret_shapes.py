@@ -108,7 +108,7 @@ def is_marked(text: str, found: re.Match[str]) -> bool:
 
 
 def is_real(row: str, text: str, found: re.Match[str]) -> bool:
-    """Tell whether the value of a place looks real, not like an example, a word or an expression."""
+    """Tell whether the value of a place looks real, and not like an example, words or code."""
     value = found[0].removeprefix(found[1])
     end = found.end()
     follows = text[end : end + 60]

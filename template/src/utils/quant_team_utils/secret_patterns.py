@@ -78,7 +78,8 @@ PLACES = {
     ),
     "a key of an option": (
         "--",
-        r"(?i)((?<![\w-])--[\w-]{0,20}(?:api-key|secret-key|token|password|secret)[ =][\"']?)[^\s\"']+",
+        r"(?i)((?<![\w-])--[\w-]{0,20}(?:api-key|secret-key|token|password|secret)[ =][\"']?)"
+        r"[^\s\"']+",
     ),
     "a key of TickDB": ("tk_", r"(tk_(?:live|test)_)[A-Za-z0-9_-]+"),
 }
