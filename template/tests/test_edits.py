@@ -166,9 +166,10 @@ def test_the_doctor_names_what_is_gone_until_the_next_commit(team: Path) -> None
     assert check.fix == "git diff HEAD -- page.md"
     assert "-ours" in git.run(team, *check.fix.split()[1:])
     commit(team)
+    show = "git show HEAD -- page.md"
     check = check_edits(team)
-    assert (check.state, check.fix) == ("fail", "git show HEAD -- page.md")
-    assert "-ours" in git.run(team, *check.fix.split()[1:])
+    assert (check.state, check.fix) == ("fail", show)
+    assert "-ours" in git.run(team, *show.split()[1:])
     commit(team)
     assert check_edits(team).state == "ok"
 
