@@ -13,9 +13,10 @@ from collections.abc import Iterator
 # `<X>`, `X = (` or `X: >-` and a line below, and all of it inside a JSON string, whose quotes are
 # escaped.
 _TYPE = r"(?:str|bytes|[A-Za-z_][\w.\[\] |]{0,40}[ \t])"
+_COMMENT = r"[ \t]*(?:#[^\n]*)?"
 _GAP = (
     r"(?:\\*[\"'`]|\])*[ \t]*"
-    rf"(?::?=>?|:[ \t]*{_TYPE}=|:[ \t]*[>|][+-]?[ \t]*\r?\n[ \t]*|[:>]|(?<=[\"']),)"
+    rf"(?::?=>?|:[ \t]*{_TYPE}=|:[ \t]*[>|][+-]?{_COMMENT}\r?\n[ \t]*|[:>]|(?<=[\"']),)"
     r"[ \t]*(?:\(\s*)?(?:[bBfFrRuU]{0,2}\\*[\"'`](?:[\"']{2})?)?"
 )
 # Long enough to be no word, with both letters and digits; in quotes, with any other sign as well.
