@@ -82,6 +82,24 @@ def test_where_nothing_is_on_path_the_users_cache_holds_it(
     assert copier_process.find() == [str(python), "-m", "copier"]
 
 
+def test_what_is_here_already_is_found_without_installing_anything(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From PATH, from our own environment, from what uvx has cached; else there is none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    make_program(programs / "pipx", NEW)
+    assert copier_process.present() is None
+    assert not (tmp_path / "cache").exists()
+    make_program(programs / "uvx", NEW)
+    cached = ["uvx", "--offline", "--from", copier_process.REQUIREMENT, "copier"]
+    assert copier_process.present() == cached
+    python = tmp_path / "cache" / "quant-team" / "copier" / "bin" / "python"
+    make_program(python, NEW)
+    assert copier_process.present() == [str(python), "-m", "copier"]
+    make_program(programs / "copier", NEW)
+    assert copier_process.present() == ["copier"]
+
+
 # --- made
 
 
