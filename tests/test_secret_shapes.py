@@ -13,12 +13,11 @@ import pytest
 
 from tests.conftest import ROOT
 
-HOOKS = str(ROOT / "template" / "hooks")
-sys.path.insert(0, HOOKS)
+sys.path.insert(0, str(ROOT / "template" / "hooks"))
 import secret_shapes  # which also makes the next one importable
 from quant_team_utils.secret_patterns import patterns
 
-sys.path.remove(HOOKS)
+sys.path.remove(str(ROOT / "template" / "hooks"))
 
 # Put in below, because other checks read this file.
 HEX = "3f9a" * 10
