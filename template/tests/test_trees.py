@@ -28,7 +28,7 @@ def repository(tmp_path: Path) -> Path:
     git.run(tmp_path, "init", "--quiet", str(root))
     git.run(root, "config", "user.name", "Tester")
     git.run(root, "config", "user.email", "tester@users.noreply.invalid")
-    for path in ("page.md", "hooks/run", "notebooks/a.ipynb", "results/a.yaml"):
+    for path in ("page.md", "hooks/run", "notebooks/a.ipynb", "results/own/a.yaml"):
         write(root / path, f"{path}\n")
     (root / "hooks" / "run").chmod(0o755)
     git.run(root, "add", "--all")
@@ -55,9 +55,10 @@ def test_a_commit_holds_modes_and_bytes(repository: Path) -> None:
 
 
 def test_the_work_tree_holds_what_has_changed_since(repository: Path) -> None:
-    """Changed, staged, deleted and new files; ignored ones are nobody's."""
+    """Changed, staged, deleted and new files, but neither ignored ones nor daily work."""
     write(repository / ".gitignore", "*.local\n")
     write(repository / "page.md", "mine\n")
+    write(repository / "results" / "README.md", "mine\n")
     write(repository / "key.local", "mine\n")
     write(repository / "notebooks" / "b.ipynb", "mine\n")
     (repository / "hooks" / "run").unlink()
@@ -65,6 +66,7 @@ def test_the_work_tree_holds_what_has_changed_since(repository: Path) -> None:
     assert contents(trees.of_work_tree(repository)) == {
         ".gitignore": (PLAIN, b"*.local\n"),
         "page.md": (PLAIN, b"mine\n"),
+        "results/README.md": (PLAIN, b"mine\n"),
     }
 
 

@@ -27,7 +27,6 @@ from quant_team_utils import git
 from quant_team_utils.errors import QuantError
 from quant_team_utils.git_environment import FOR_COPIER, environment
 
-LEFT_OUT = ("results/", "notebooks/")
 EXECUTABLE = "100755"
 PLAIN = "100644"
 LINK = "120000"
@@ -195,7 +194,8 @@ def _changed_modes(root: Path) -> dict[str, str]:
 
 
 def _is_left_out(path: str) -> bool:
-    return path.startswith(LEFT_OUT)
+    is_result = path.startswith("results/") and path.count("/") > 1
+    return is_result or path.endswith(".ipynb")
 
 
 def _content(path: Path) -> bytes:
