@@ -145,8 +145,8 @@ def faults_of(entry: Entry, blobs: Blobs, is_ignored: bool) -> Iterator[str]:
         yield f"this path is ignored (.gitignore). Unstage it: git rm --cached {path}"
     size, blob = blobs.read(entry.blob, LARGEST)
     if size > LARGEST:
-        limit = f"{LARGEST / 1e6:.0f} MB"
-        yield f"{size / 1e6:.1f} MB is too large for git; the limit is {limit}. Unstage it: {unstage}"
+        sizes = f"{size / 1e6:.1f} MB is too large for git; the limit is {LARGEST / 1e6:.0f} MB"
+        yield f"{sizes}. Unstage it: {unstage}"
         return
     is_script = entry.path.startswith(b"hooks/") and blob.startswith(b"#!")
     if is_script and entry.mode == b"100644":
