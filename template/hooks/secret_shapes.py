@@ -94,17 +94,22 @@ def secrets_in(text: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Yield what looks like a secret, with its name; examples and marked lines are not reported."""
     for name, pattern in patterns(text):
         for found in pattern.finditer(text):
-            if re.search(EXAMPLE, found[0]) or is_marked(text, found):
+            if name not in SHAPES and not is_real(name, text, found):
                 continue
-            if name in SHAPES or is_real(name, text, found):
+            if not re.search(EXAMPLE, found[0]) and not is_marked(text, found):
                 yield name, found
 
 
 def is_marked(text: str, found: re.Match[str]) -> bool:
     """Tell whether a line on which the match starts or ends carries the mark."""
-    first, _, _ = text[found.start() :].partition("\n")
-    last, _, _ = text[found.end() :].partition("\n")
-    return bool(re.search(MARKED, first) or re.search(MARKED, last))
+    for position in (found.start(), found.end()):
+        end = text.find("\n", position)
+        if end < 0:
+            end = len(text)
+        earliest = max(position, end - 60)
+        if re.search(MARKED, text[earliest:end]):
+            return True
+    return False
 
 
 def is_real(row: str, text: str, found: re.Match[str]) -> bool:
