@@ -56,16 +56,16 @@ def test_what_the_team_never_edited_has_no_verdict() -> None:
 
 
 def test_the_new_version_is_rendered_only_if_something_needs_it() -> None:
-    """No file is both edited and changed: the old version is enough."""
+    """Where a file is not changed, or holds all lines that tell the edits, the old one is enough."""
 
     def costly() -> dict[str, File]:
         raise AssertionError
 
-    base = tree({"a": BASE, "b": BASE})
-    before = tree({"a": OURS, "b": BASE})
-    after = tree({"a": OURS, "b": THEIRS})
-    (verdict,) = Trees(base, before, after, costly, set()).verdicts()
-    assert verdict.state == "kept"
+    base = tree({"a": BASE, "b": BASE, "c": BASE})
+    before = tree({"a": OURS, "b": BASE, "c": OURS})
+    after = tree({"a": OURS, "b": THEIRS, "c": MERGED})
+    found = [verdict.state for verdict in Trees(base, before, after, costly, set()).verdicts()]
+    assert found == ["kept", "merged"]
 
 
 def test_an_edited_file_that_the_update_removes_is_gone() -> None:

@@ -45,12 +45,6 @@ class Texts:
     theirs: bytes
     after: bytes
 
-    @property
-    def is_binary(self) -> bool:
-        """Whether git compares no lines of it."""
-        whole = self.base + self.ours + self.theirs + self.after
-        return b"\0" in whole
-
 
 def lost(
     texts: Texts,
@@ -73,6 +67,37 @@ def lost(
     merged = lines_of(merge(texts, side))
     owed = _Owed(texts, merged, after, elsewhere)
     return owed.missing() + owed.back()
+
+
+def stand_clearly(base: bytes, ours: bytes, after: bytes) -> bool:
+    """Tell whether all edits stand, whatever the new version renders.
+
+    They do if each has telling lines, and there are as many of those as before. If they do not,
+    that says nothing.
+
+    Args:
+        base: as the old version renders it.
+        ours: as the team had it.
+        after: as it is now.
+    """
+    untouched = Counter(lines_of(base))
+    team = Counter(lines_of(ours))
+    now = Counter(lines_of(after))
+    for hunk in _hunks(lines_of(base), lines_of(ours)):
+        added = [line for line in hunk.added if line not in untouched]
+        removed = [line for line in hunk.removed if line not in team]
+        is_short = any(now[line] < team[line] for line in added)
+        is_back = any(line in now for line in removed)
+        is_blank = not hunk.added and not hunk.removed
+        is_told = added or removed or is_blank
+        if is_short or is_back or not is_told:
+            return False
+    return True
+
+
+def is_binary(text: bytes) -> bool:
+    """Tell whether git compares no lines of a text."""
+    return b"\0" in text
 
 
 def merge(texts: Texts, side: Side) -> bytes:

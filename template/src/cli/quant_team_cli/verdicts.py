@@ -128,8 +128,10 @@ class Trees:
             return self._undeleted(path)
         if base and ours.has_content_of(base):
             return []  # only the mode is edited
+        if self._stand_clearly(path):
+            return []
         texts = self._texts(path)
-        if texts.is_binary:
+        if lost_lines.is_binary(texts.base + texts.ours + texts.after):
             by_template = (texts.base, texts.theirs, b"")
             is_lost = texts.after in by_template
             return ["its content"] if is_lost else []
@@ -139,6 +141,15 @@ class Trees:
             elsewhere = self._elsewhere(path)
             lost = lost_lines.lost(texts, was_shown=was_shown, elsewhere=elsewhere)
         return lost
+
+    def _stand_clearly(self, path: str) -> bool:
+        """Tell whether all edits stand without a look at the new version."""
+        base = _content(self.base, path)
+        ours = _content(self.before, path)
+        after = _content(self.after, path)
+        if lost_lines.is_binary(base + ours + after):
+            return False
+        return lost_lines.stand_clearly(base, ours, after)
 
     def _undeleted(self, path: str) -> list[str]:
         after = self.after.get(path)
