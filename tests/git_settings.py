@@ -22,7 +22,7 @@ FILES = {
     "wide": "*.md working-tree-encoding=UTF-16\n",
     "strict": "* whitespace=tab-in-indent,trailing-space\n",
     "new/info/exclude": "*.md\n",
-    "new/info/attributes": "*.md -diff\n",
+    "seed/info/exclude": "*.md\n",
     "order": "z*\n",
     "hooks/prepare-commit-msg": "#!/bin/sh\nexit 1\n",
     "hooks/post-checkout": "#!/bin/sh\nexit 1\n",
@@ -39,6 +39,7 @@ LOSE = (
     "core.excludesFile=HOME/ignore",
     "core.excludesFile=HOME/ignore-all",
     "core.quotePath=false",
+    "init.templateDir=HOME/seed",
     "status.showUntrackedFiles=no",
 )
 # A bare update refuses, or says so.
@@ -46,6 +47,7 @@ REFUSE = (
     "core.attributesFile=HOME/filtered filter.up.clean=tr_a-z_A-Z",
     "core.attributesFile=HOME/wide",
     "core.hooksPath=HOME/hooks",
+    "init.templateDir=HOME/new",
 )
 HARMLESS = (
     "advice.detachedHead=false advice.addIgnoredFile=false",
@@ -120,7 +122,6 @@ HARMLESS = (
     "i18n.logOutputEncoding=UTF-16",
     "index.version=4 index.threads=true",
     "init.defaultBranch=trunk",
-    "init.templateDir=HOME/new",
     "log.decorate=full log.showSignature=true",
     "log.follow=true log.showRoot=false",
     "merge.ff=false merge.renames=false merge.autoStash=true",
@@ -159,16 +160,18 @@ VARIABLES = (
     "LC_ALL=de_DE.UTF-8",
     "LC_ALL=C",
 )
+# One of each kind, for every run of the tests.
 SAMPLE = (
-    *LOSE,
-    *REFUSE,
-    "color.ui=always",
-    "diff.noprefix=true",
-    "init.templateDir=HOME/new",
+    "apply.whitespace=error",
+    "core.attributesFile=HOME/no-diff",
+    "core.bigFileThreshold=1",
+    "core.excludesFile=HOME/ignore",
+    "core.hooksPath=HOME/hooks",
+    "core.quotePath=false",
+    "status.showUntrackedFiles=no",
+    "GIT_DEFAULT_HASH=sha256",
     "GIT_DIFF_OPTS=-u0",
     "GIT_DIR=HOME/other.git",
-    "GIT_INDEX_FILE=HOME/index",
-    "GIT_DEFAULT_HASH=sha256",
 )
 
 
@@ -191,7 +194,7 @@ def has_set(home: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     personal = home / "gitconfig"
     shutil.copy(os.environ["GIT_CONFIG_GLOBAL"], personal)
     for setting in what.split():
-        key, _, value = setting.partition("=")
-        value = value.replace("HOME", str(home)).replace("_", " ")
+        key, _, value = setting.replace("_", " ").partition("=")
+        value = value.replace("HOME", str(home))
         run("git", "config", "--file", personal, key, value, cwd=home)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(personal))

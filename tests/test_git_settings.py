@@ -30,6 +30,7 @@ TEMPLATE = {
     "template/data/code.py": "one = 1\n\n\ntwo = 2\n",
     "template/gone.md": "gone\n",
     "template/page.md": "one\ntwo\nthree\nfour\nfive\nsix\nseven\n",
+    "template/quiet.md": "one\ntwo\nthree\nfour\nfive\nsix\nseven\n",
     "template/run": "#!/bin/sh\ntrue\n",
     "template/unwanted.md": "unwanted\n",
 }
@@ -42,10 +43,11 @@ NEWER = {
 EDITS = {
     "data/code.py": "one = 1\n\n\ntwo = 2  \n# ours ends in blanks  \n \t# ours\n\n\n",
     "page.md": "one\ntwo of ours\nthree\nfour\nfive\nsix\nseven\nours\n",
+    "quiet.md": "one\ntwo\nthree\nours, with blanks  \nfour\nfive\nsix\nseven\n",
     "run": "#!/bin/sh\ntrue\necho ours\n",
     "\u00fcbung.md": "ours\n",
 }
-OTHERS = [each for each in (*HARMLESS, *VARIABLES) if each not in SAMPLE]
+OTHERS = [each for each in (*LOSE, *REFUSE, *HARMLESS, *VARIABLES) if each not in SAMPLE]
 State = dict[str, tuple[bytes, bool]]
 
 
@@ -159,6 +161,7 @@ def test_the_plain_update_keeps_the_edits(plain: tuple[State, str]) -> None:
     files, unmerged = plain
     code = files["data/code.py"]
     assert code == (b"zero = 0\n" + EDITS["data/code.py"].encode(), True)
+    assert files["quiet.md"][0] == EDITS["quiet.md"].encode()
     assert files["run"] == (b"#!/bin/sh\nset -e\ntrue\necho ours\n", True)
     assert b"two of ours\n" in files["page.md"][0]
     assert b"seven\nours\n" in files["page.md"][0]
@@ -181,7 +184,7 @@ def test_an_update_by_quant_is_the_same(
 def test_an_update_by_quant_is_the_same_under_any_setting(
     team: Path, tmp_path: Path, what: str, plain: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same for settings that are known to do no harm today."""
+    """The same for all others, also for those that do no harm today."""
     check_pinned(team, tmp_path / "home", what, plain, monkeypatch)
 
 

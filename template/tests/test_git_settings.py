@@ -131,6 +131,20 @@ def test_a_personal_ignore_list_that_hides_files_of_the_team_is_named(
     assert check.fix == f"remove that line, or {UPDATE}"
 
 
+@pytest.mark.parametrize("name", ["exclude", "attributes"])
+def test_what_a_personal_template_brings_into_new_repositories_is_named(
+    clone: Path, home: Path, name: str
+) -> None:
+    """Copier makes some; git's own template holds comments only."""
+    prefer(clone, home, "init.templateDir", "~/seed")
+    path = write(home / "seed" / "info" / name, "# git ls-files --others\n\n")
+    assert git_settings.check_git_settings(clone).state == "ok"
+    write(path, "*.md x\n")
+    check = git_settings.check_git_settings(clone)
+    assert (check.state, check.fix) == ("warn", UPDATE)
+    assert check.detail.startswith(f"{path} (init.templateDir)")
+
+
 def test_a_personal_ignore_list_that_hides_nothing_is_right(clone: Path, home: Path) -> None:
     """Files of an editor, and what the team ignores too."""
     path = write(home / "mine", "*.swp\n.env\n__pycache__/\n")

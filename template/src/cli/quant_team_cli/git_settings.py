@@ -77,7 +77,13 @@ DANGERS = (
 
 def check_git_settings(root: Path) -> Check:
     """No personal git setting loses files or edits of the team outside `quant`."""
-    found = [*_dangers(root), *_unquoted(root), *_ignored(root), *_attributes(root)]
+    found = [
+        *_dangers(root),
+        *_unquoted(root),
+        *_seeded(root),
+        *_ignored(root),
+        *_attributes(root),
+    ]
     if not found:
         return Check(NAME, "ok", "none of yours changes what is committed or updated")
     details = [detail for detail, _ in found]
@@ -114,6 +120,22 @@ def _unquoted(root: Path) -> list[tuple[str, str]]:
         return []
     detail = f"{key}=false: a bare `copier update` stops half-way, because of {_counted(others)}"
     return [(detail, f"git config --global {key} true")]
+
+
+def _seeded(root: Path) -> list[tuple[str, str]]:
+    """Find what a personal template puts into each new repository, as Copier makes them."""
+    key = "init.templateDir"
+    folder = _value(root, key)
+    if not folder:
+        return []
+    found = []
+    for name in ("info/exclude", "info/attributes"):
+        path = Path(folder).expanduser() / name
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        if any(line.strip() and not line.startswith("#") for line in text.splitlines()):
+            detail = f"{path} ({key}) holds for the folders in which a bare `copier update` works"
+            found.append((detail, INSTEAD))
+    return found
 
 
 def _value(root: Path, key: str) -> str | None:
