@@ -55,6 +55,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"Authorization: Bearer {KEY}",
         f"Authorization: Basic {KEY}",
         f"(b'X-API-Key', b'{KEY}')",
+        f"APCA-API-SECRET-KEY: {KEY}",
+        f"postgres://quant:{KEY}@db.internal/prices",
+        f"curl -u quant:{KEY} https://host",
+        f"started with --api-key {KEY}",
+        f'{{"env": "TICKDB_API_KEY=\\"{KEY}\\""}}',
         f"the key {KEY} was refused",
     ],
 )
