@@ -18,7 +18,7 @@ from quant_team_utils.roster import PERMISSIONS
 # What git runs, and so must be recorded as executable.
 PROGRAMS = ("hooks/commit-msg", "hooks/pre-commit", "hooks/pre-push", "hooks/strip-notebook")
 # What a hook of ours says and no other tool's does.
-OURS = {"hooks/commit-msg": b"commit_message.py", "hooks/pre-commit": b".pre-commit-config.yaml"}
+OURS = {"hooks/commit-msg": b"commit_message.py", "hooks/pre-commit": b"file_checks.py"}
 # path: whether git must ignore it
 IGNORED = {
     ".env": True,
