@@ -157,3 +157,32 @@ def test_a_run_and_a_pull_are_as_the_page_says(team: Path, tmp_path: Path) -> No
     git(team, "add", NAME)
     assert start(team, *pull).returncode == 0
     assert read(team) == WRITERS["Jupyter"](notebook("x = 2"))
+
+
+def test_a_secret_in_a_cell_is_not_committed(team: Path) -> None:
+    """The hook names the cell and its line; the mark at the end of that line lets it pass."""
+    git(team, "checkout", "-q", "-b", "feature/alice/x")
+    value = "aB3dE5gH7jK9mN1pQ2rS" * 2
+    secret = f'ALPACA_SECRET_KEY = "{value}"'
+    command = ("git", "commit", "-m", "feat: read the account")
+    save(team, notebook(secret, "a long output"))
+    git(team, "add", NAME)
+    refused = start(team, *command)
+    assert refused.returncode == 1
+    assert f"{NAME}: cell 2, line 2 looks like a credential." in refused.stdout + refused.stderr
+    assert value not in refused.stdout + refused.stderr
+    save(team, notebook(f"{secret}  # not-a-secret"))
+    git(team, "add", NAME)
+    done = start(team, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_secret_in_utf_16_is_not_committed(team: Path) -> None:
+    """A file that an editor on Windows saved is text too."""
+    git(team, "checkout", "-q", "-b", "feature/alice/x")
+    value = "aB3dE5gH7jK9mN1pQ2rS" * 2
+    (team / "keys.txt").write_bytes(f"X-API-Key: {value}\r\n".encode("utf-16"))
+    git(team, "add", "keys.txt")
+    refused = start(team, "git", "commit", "-m", "docs: keys")
+    assert refused.returncode == 1
+    assert "keys.txt: line 1 looks like a" in refused.stdout + refused.stderr
