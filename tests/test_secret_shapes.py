@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 
@@ -216,6 +218,12 @@ def test_a_text_is_read_in_its_encoding(encoding: str) -> None:
     for marked in ("", "\ufeff") if encoding.startswith("utf-16-") else ("",):
         (fault,) = faults(marked + text, encoding=encoding)
         assert fault.startswith("line 11 looks like a key.")
+
+
+@given(raw=st.binary(), path=st.sampled_from(["a.txt", "a.ipynb"]))
+def test_no_bytes_break_the_check(raw: bytes, path: str) -> None:
+    """Whatever stands in a file, no crash."""
+    list(secret_shapes.faults(path, raw))
 
 
 def test_what_is_not_text_is_not_read() -> None:

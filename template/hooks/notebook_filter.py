@@ -26,8 +26,6 @@ PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/p
 READER = json.JSONDecoder(parse_int=float)
 PAIRS = json.JSONDecoder(parse_int=float, object_pairs_hook=tuple)
 
-Cut = tuple[int, int, str]
-
 
 class Member:
     """A member of an object, and where it stands: from start to end, its value from `at`."""
@@ -68,8 +66,8 @@ def stripped(raw: bytes) -> bytes:
     return "".join(kept).encode("latin-1")
 
 
-def cuts_of_notebook(text: str) -> Iterator[Cut]:
-    """Yield what to cut, and what to put in its place.
+def cuts_of_notebook(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what to cut: from where, to where, and what to put in its place.
 
     Raises:
         ValueError: the text is not JSON.
@@ -88,7 +86,7 @@ def cuts_of_notebook(text: str) -> Iterator[Cut]:
                 yield from cuts_of_cell(text, cell)
 
 
-def cuts_of_cell(text: str, start: int) -> Iterator[Cut]:
+def cuts_of_cell(text: str, start: int) -> Iterator[tuple[int, int, str]]:
     """Yield the cuts in one cell; it may be of any type, or of none."""
     for member in members(text, start):
         if member.name == "outputs" and member.value:
@@ -99,7 +97,9 @@ def cuts_of_cell(text: str, start: int) -> Iterator[Cut]:
             yield from cuts_of_members(text, member.at, RUN_TIMES)
 
 
-def cuts_of_members(text: str, start: int, names: tuple[str, ...]) -> Iterator[Cut]:
+def cuts_of_members(
+    text: str, start: int, names: tuple[str, ...]
+) -> Iterator[tuple[int, int, str]]:
     """Yield the cuts that take members out of an object, each with one comma."""
     found = members(text, start)
     kept = []
