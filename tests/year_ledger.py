@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,9 +104,7 @@ class Ledger(Change):
                 raise LostError(f"{path} is gone from develop")
             if tree[path][1] != blob:
                 raise LostError(f"{path} is not what its author committed")
-        for path in self.texts:
-            if path not in tree:
-                raise LostError(f"{path} is gone from develop")
+        self._check_texts(origin)
         there = facts(ask(origin, "show", f"develop:{LOCK}").decode())
         for missing in sorted(self.agreed - there):
             raise LostError(f"{LOCK} has lost the line {missing}")
@@ -128,6 +126,14 @@ class Ledger(Change):
         for mark in found.keys() - self.marks.keys():
             why = "was taken back and is there again" if mark in self.taken else "is not known"
             raise LostError(f"{mark} in {found[mark][0]} {why}")
+
+    def _check_texts(self, origin: Path) -> None:
+        found = contents(origin, "develop", self.texts)
+        for path, text in self.texts.items():
+            if path not in found:
+                raise LostError(f"{path} is gone from develop")
+            if year_text.template_text(found[path].decode()) != text:
+                raise LostError(f"{path} is not what the team wrote")
 
     def compare(self, team: Mapping[str, bytes], fresh: Mapping[str, bytes]) -> None:
         """Compare `develop` with a fresh copy of the same release and roster.
@@ -153,22 +159,22 @@ class Ledger(Change):
                 same = bare == year_text.template_text(data.decode())
             if not same:
                 raise LostError(f"{path} is not the template's, nor that with the team's edits")
-        for path, text in self.texts.items():
-            if year_text.template_text(team[path].decode()) != text:
-                raise LostError(f"{path} is not what the team wrote")
 
 
-def contents(repository: Path, commit: str) -> dict[str, bytes]:
-    """Return the files of a commit."""
+def contents(
+    repository: Path, commit: str, wanted: Container[str] | None = None
+) -> dict[str, bytes]:
+    """Return the files of a commit, or those of them that are wanted."""
     tree = listing(repository, commit)
-    names = "".join(f"{blob}\n" for _, blob in tree.values())
+    paths = [path for path in tree if wanted is None or path in wanted]
+    names = "".join(f"{tree[path][1]}\n" for path in paths)
     command = ["git", "cat-file", "--batch"]
     output = subprocess.run(
         command, cwd=repository, input=names.encode(), capture_output=True, check=True
     ).stdout
     found = {}
     start = 0
-    for path in tree:
+    for path in paths:
         end = output.index(b"\n", start)
         size = int(output[start:end].split()[2])
         found[path] = output[end + 1 : end + 1 + size]

@@ -145,7 +145,7 @@ class Member:
         self.loose[path] = content
 
     def check_loose(self) -> None:
-        """Compare what was never committed, and what git says of it.
+        """Compare what was never committed and, if there was work today, what git says of it.
 
         Raises:
             LostError: it is gone or changed, or git names a change that nobody made.
@@ -156,6 +156,9 @@ class Member:
                 raise LostError(f"{self.handle} had {path}, uncommitted: it is gone")
             if target.read_bytes() != content:
                 raise LostError(f"{self.handle} had edits in {path}, uncommitted: they are gone")
+        if not self.operation:
+            return
+        self.operation = ""
         options = ("-z", "--no-renames", "--untracked-files=all", "--porcelain")
         for entry in ask(self.clone, "status", *options).decode().split("\0"):
             if entry and entry[3:] not in self.loose:

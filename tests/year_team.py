@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from tests import year_text
-from tests.conftest import copy_template, git
+from tests.conftest import git
+from tests.releases import render
 from tests.year_ledger import Ledger, LostError, contents, listing
 from tests.year_member import SETTINGS, Member, Office
 from tests.year_template import STARTERS, Releases
@@ -66,7 +67,7 @@ class Team:
         """Copy the template, make the first commit and push it."""
         folder, origin = self.office.folder, self.office.origin
         alice = self._engage("alice")
-        self._copy(alice.clone.name)
+        self._copy(alice.clone.name, self.releases.version)
         shutil.move(folder / alice.clone.name, alice.clone)
         shutil.copytree(alice.clone, folder / "desk")
         alice.quant("setup", "--as", "alice")
@@ -87,11 +88,11 @@ class Team:
         owned = [path for path in there if path.startswith(OWNED) and path.endswith(EDITED)]
         self.office.owned = [path for path in owned if path not in STARTERS]
 
-    def _copy(self, name: str) -> None:
-        """Copy the newest release, with the address from which everybody can update."""
+    def _copy(self, name: str, version: str) -> None:
+        """Copy a release, with the address from which everybody can update."""
         target = self.office.folder / name
         with contextlib.redirect_stderr(io.StringIO()):
-            copy_template(self.releases.history, target, {"team": self.roster})
+            render(self.releases.history, target, version, self.roster)
         path = target / ANSWERS
         text = path.read_text(encoding="utf-8").replace(str(self.releases.history), ADDRESS)
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -153,14 +154,17 @@ class Team:
 
     # --- comparisons
 
-    def compare(self) -> None:
+    def compare(self, version: str) -> None:
         """Compare develop with a fresh copy of the same release and roster.
+
+        Args:
+            version: the release that develop is at.
 
         Raises:
             LostError: they differ by more than the team's own edits.
         """
         fresh = self.office.folder / "fresh"
-        self._copy(fresh.name)
+        self._copy(fresh.name, version)
         self.office.environment.run(fresh, "quant", "access", "compile")
         files = {
             path.relative_to(fresh).as_posix(): path.read_bytes()
