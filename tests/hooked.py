@@ -13,6 +13,14 @@ from tests.conftest import ROOT, git
 
 HOOKS = ROOT / "template" / "hooks"
 Done = subprocess.CompletedProcess[str]
+BRANCH = "feature/alice/topic"
+# As `quant setup` configures it, on the attributes of a team repository.
+FILTER = {
+    "filter.quant-notebook.clean": "hooks/strip-notebook",
+    "filter.quant-notebook.smudge": "cat",
+    "filter.quant-notebook.required": "true",
+}
+ATTRIBUTES = "* text=auto eol=lf\n*.ipynb text eol=lf filter=quant-notebook\n"
 
 
 class Repository:
@@ -147,3 +155,33 @@ def stage(team: Path, name: str = "file", content: str = "x\n") -> None:
     (team / name).parent.mkdir(parents=True, exist_ok=True)
     (team / name).write_text(content, encoding="utf-8")
     git(team, "add", "-f", name)
+
+
+def make_filtered_team(folder: Path) -> Path:
+    """Return such a repository with the filters of a team, on a branch of alice's."""
+    team = make_team(folder)
+    git(team, "switch", "-q", "-c", BRANCH)
+    for name, value in FILTER.items():
+        git(team, "config", name, value)
+    stage(team, ".gitattributes", ATTRIBUTES)
+    git(team, "commit", "-q", "-m", "feat: attributes")
+    return team
+
+
+def commit(team: Path, *options: str, **environment: str) -> Done:
+    """Commit what is staged with a good message, unless the options bring another one."""
+    if not options:
+        options = ("-m", "feat: x")
+    return start(team, "git", "commit", *options, **environment)
+
+
+def refused(done: Done, *words: str) -> None:
+    """Assert that a commit was refused, with these words."""
+    assert done.returncode == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def taken(done: Done) -> None:
+    """Assert that a commit was made."""
+    assert done.returncode == 0, done.stderr

@@ -13,51 +13,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import git
-from tests.hooked import Done, make_team, stage, start
+from tests.hooked import BRANCH, commit, make_filtered_team, make_team, refused, stage, start, taken
 from tests.test_file_checks import CHECKS, OUTPUT, SECRETS, notebook
 
-BRANCH = "feature/alice/topic"
 GOOD = '"""A module."""\n\nX = 1\n'
-UNFORMATTED = '"""A module."""\n\nX=1\n'
 UNUSED = '"""A module."""\n\nimport os\n'
-# As `quant setup` configures it, on the attributes of a team repository.
-FILTER = {
-    "filter.quant-notebook.clean": "hooks/strip-notebook",
-    "filter.quant-notebook.smudge": "cat",
-    "filter.quant-notebook.required": "true",
-}
-ATTRIBUTES = "* text=auto eol=lf\n*.ipynb text eol=lf filter=quant-notebook\n"
 
 
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """Return a repository of alice's with the hooks and filters of a team, on a branch of hers."""
-    team = make_team(tmp_path)
-    git(team, "switch", "-q", "-c", BRANCH)
-    for name, value in FILTER.items():
-        git(team, "config", name, value)
-    stage(team, ".gitattributes", ATTRIBUTES)
-    git(team, "commit", "-q", "-m", "feat: attributes")
-    return team
-
-
-def commit(team: Path, *options: str, **environment: str) -> Done:
-    """Commit what is staged with a good message, unless the options bring another one."""
-    if not options:
-        options = ("-m", "feat: x")
-    return start(team, "git", "commit", *options, **environment)
-
-
-def refused(done: Done, *words: str) -> None:
-    """Assert that a commit was refused, with these words."""
-    assert done.returncode == 1, done.stderr
-    for word in words:
-        assert word in done.stderr
-
-
-def taken(done: Done) -> None:
-    """Assert that a commit was made."""
-    assert done.returncode == 0, done.stderr
+    return make_filtered_team(tmp_path)
 
 
 # --- nothing in the folder is touched
@@ -103,51 +69,6 @@ def test_a_commit_leaves_the_working_copy_as_it_is(team: Path, case: str, refuse
 
 
 # --- what is staged counts
-
-
-@pytest.mark.parametrize(("text", "word"), [(UNFORMATTED, "not formatted"), (UNUSED, "F401")])
-def test_ruff_judges_what_is_staged(team: Path, text: str, word: str) -> None:
-    """A bad file that is good in the folder is refused, a good one that is bad there is taken."""
-    stage(team, "module.py", text)
-    (team / "module.py").write_text(GOOD, encoding="utf-8")
-    refused(commit(team), "module.py:", word, "module.py && git add module.py")
-    git(team, "add", "module.py")
-    (team / "module.py").write_text(text, encoding="utf-8")
-    taken(commit(team))
-    assert (team / "module.py").read_text(encoding="utf-8") == text
-
-
-def test_a_staged_setting_of_ruff_counts_and_judges_every_file(team: Path) -> None:
-    """As in CI, where the settings of the commit count, for files that did not change too."""
-    stage(team, "module.py", GOOD.replace("X = 1", "print(1)"))
-    taken(commit(team))
-    settings = (team / "pyproject.toml").read_text(encoding="utf-8")
-    stage(team, "pyproject.toml", settings.replace('"RET", ', '"RET", "T20", '))
-    (team / "pyproject.toml").write_text(settings, encoding="utf-8")
-    refused(commit(team), "module.py:3:1: T201")
-
-
-def test_ruff_tells_the_team_s_modules_from_others(team: Path) -> None:
-    """The order of imports is judged as in the repository, though not all of it is there."""
-    stage(team, "src/data/ours/__init__.py", "")
-    stage(team, "src/data/ours/bars.py", GOOD)
-    taken(commit(team))
-    right = '"""A module."""\n\nimport numpy\n\nfrom ours import bars\n\nX = numpy, bars\n'
-    wrong = right.replace("numpy\n\nfrom", "numpy\nfrom")
-    for text in (right, wrong):
-        stage(team, "user.py", text)
-        in_folder = start(team, str(Path(CHECKS[0]).parent / "ruff"), "check", "-q")
-        done = commit(team)
-        assert done.returncode == in_folder.returncode == int(text == wrong), done.stderr
-
-
-def test_a_notebook_is_judged_by_ruff_where_ci_does(team: Path) -> None:
-    """The settings leave `notebooks/` to its authors."""
-    text = notebook(source=["import os"])
-    stage(team, "notebooks/a.ipynb", text)
-    taken(commit(team))
-    stage(team, "docs/a.ipynb", text)
-    refused(commit(team), "docs/a.ipynb:cell 1:1:8: F401")
 
 
 def test_a_file_that_is_only_announced_is_not_judged(team: Path) -> None:
@@ -307,24 +228,6 @@ def test_a_clone_without_its_set_up_is_judged(team: Path) -> None:
         (folder / name).symlink_to(str(shutil.which(name, path="/usr/bin:/bin") or CHECKS[0]))
     stage(team, "bad.md", "<<<<<<< ours\n")
     refused(commit(team, PATH=str(folder)), "bad.md: line 1")
-
-
-def test_python_is_not_committed_unchecked_where_ruff_is_missing(team: Path) -> None:
-    """The refusal says so, with the command; what ruff does not read is committed."""
-    alone = team.parent / "alone"
-    alone.mkdir()
-    for name in ("git", "sh"):
-        (alone / name).symlink_to(str(shutil.which(name)))
-    (alone / "python3").write_text(f'#!/bin/sh\nexec {CHECKS[0]} "$@"\n', encoding="utf-8")
-    (alone / "python3").chmod(0o755)
-    no_ruff = team / "hooks" / "tree_checks.py"
-    text = no_ruff.read_text(encoding="utf-8")
-    no_ruff.write_text(text.replace('"ruff")', '"no-such-ruff")'), encoding="utf-8")
-    stage(team, "module.py", GOOD)
-    refused(commit(team), "pip install -r requirements.txt && quant setup")
-    git(team, "rm", "-q", "--cached", "module.py")
-    stage(team)
-    taken(commit(team))
 
 
 @pytest.mark.parametrize(

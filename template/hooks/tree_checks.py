@@ -12,13 +12,12 @@ from os.path import dirname, isfile, join
 
 from file_names import is_portable, quoted
 from recorded import Entry, Recorded
-from recorded_tree import PYTHON, Tree
+from recorded_tree import LARGEST, PYTHON, Tree
 
 PROJECT = b"pyproject.toml"
 SETTINGS = (PROJECT, b"ruff.toml", b".ruff.toml")
 READ = (b".toml", b".gitignore")  # also where they have not changed
 MANY = 200  # files; Windows takes 32,767 characters of a command
-LISTED = 8  # files that a command of ours names
 
 RUFF = (
     "--quiet",
@@ -52,7 +51,7 @@ class Ruff:
         if program is None:
             return
         options = list(RUFF)
-        if not any(name_of(path) in SETTINGS for path in tree.state.entries):
+        if not has_settings(tree):
             options.append("--isolated")  # else a file above the folder, or a personal one, counts
         names = [f"./{path.decode()}" for path in paths]
         if len(names) > MANY:
@@ -99,6 +98,17 @@ class Ruff:
         return lines
 
 
+def has_settings(tree: Tree) -> bool:
+    """Tell whether the repository says how ruff is to judge it."""
+    for path, entry in tree.state.entries.items():
+        if name_of(path) not in SETTINGS:
+            continue
+        _, content = tree.blobs.read(entry.blob, LARGEST)
+        if name_of(path) != PROJECT or b"tool.ruff" in content:
+            return True
+    return False
+
+
 def linted(state: Recorded) -> list[bytes]:
     """Return the paths that ruff must judge: all if its settings have changed."""
     entries = state.changed
@@ -125,10 +135,7 @@ def paths_in(lines: list[str]) -> list[str]:
 
 def listed(lines: list[str]) -> str:
     """Return the paths that ruff's lines begin with, as a shell takes them."""
-    paths = paths_in(lines)
-    if len(paths) > LISTED:
-        return "."
-    return " ".join(quoted(path.encode()) for path in paths)
+    return " ".join(quoted(path.encode()) for path in paths_in(lines))
 
 
 def name_of(path: bytes) -> bytes:
