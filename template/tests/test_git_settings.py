@@ -200,6 +200,19 @@ def test_what_the_environment_sets_already_is_kept(monkeypatch: pytest.MonkeyPat
     assert variables["GIT_CONFIG_VALUE_1"] == "false"
 
 
+def test_every_call_of_git_or_copier_has_the_pinned_settings() -> None:
+    """What runs git, or Copier, gives it the environment of this project."""
+    calls = ('["git"', "copier_process.find()", "copier_process.present()")
+    callers = []
+    for folder in ("src", "infrastructure"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text(encoding="utf-8")
+            if "subprocess.run(" in text and any(call in text for call in calls):
+                callers.append(path.name)
+                assert "env=environment(" in text or "variables = environment(" in text, path
+    assert {"git.py", "updating.py"} <= set(callers)
+
+
 def test_a_calling_git_does_not_decide_where_git_looks(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
