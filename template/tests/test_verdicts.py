@@ -56,7 +56,7 @@ def test_what_the_team_never_edited_has_no_verdict() -> None:
 
 
 def test_the_new_version_is_rendered_only_if_something_needs_it() -> None:
-    """Where a file is not changed, or holds all lines that tell the edits, the old one is enough."""
+    """Where a file has not changed, or holds every line that tells an edit, it is not."""
 
     def costly() -> dict[str, File]:
         raise AssertionError
@@ -80,6 +80,14 @@ def test_an_edit_that_is_repeated_where_the_code_is_now_is_merged() -> None:
     assert judged({"a": BASE}, {"a": OURS}, after, {"b": BASE})["a"].state == "merged"
     twice = "ours\n" + OURS
     assert judged({"a": BASE}, {"a": twice}, after, {"b": BASE})["a"].state == "gone"
+
+
+def test_a_deletion_that_is_undone_where_the_code_is_now_is_gone() -> None:
+    """The template moved the line that the team had taken out."""
+    ours = BASE.replace("two\n", "")
+    verdict = judged({"a": BASE}, {"a": ours}, {"b": BASE}, {"b": BASE})["a"]
+    assert (verdict.state, verdict.lost) == ("gone", ("- two",))
+    assert judged({"a": BASE}, {"a": ours}, {"b": ours}, {"b": BASE})["a"].state == "merged"
 
 
 def test_a_deleted_file_stays_deleted() -> None:

@@ -144,6 +144,8 @@ class Trees:
 
     def _stand_clearly(self, path: str) -> bool:
         """Tell whether all edits stand without a look at the new version."""
+        if path not in self.after:
+            return False
         base = _content(self.base, path)
         ours = _content(self.before, path)
         after = _content(self.after, path)
