@@ -42,11 +42,15 @@ def state(base: str, ours: str, after: str, theirs: str) -> str:
 
 def test_a_file_is_in_one_of_four_states() -> None:
     """Untouched, merged, marked, or overwritten."""
-    assert state(BASE, OURS, OURS, BASE) == "kept"
-    assert state(BASE, OURS, MERGED, THEIRS) == "merged"
+    kept = state(BASE, OURS, OURS, BASE)
+    assert kept == "kept"
+    merged = state(BASE, OURS, MERGED, THEIRS)
+    assert merged == "merged"
     marked = MERGED.replace("5\n", MARKED)
-    assert state(BASE, OURS.replace("five", "V"), marked, THEIRS) == "conflicting"
-    assert state(BASE, OURS, THEIRS, THEIRS) == "gone"
+    conflicting = state(BASE, OURS.replace("five", "V"), marked, THEIRS)
+    assert conflicting == "conflicting"
+    gone = state(BASE, OURS, THEIRS, THEIRS)
+    assert gone == "gone"
 
 
 def test_what_the_team_never_edited_has_no_verdict() -> None:
@@ -76,28 +80,39 @@ def test_an_edited_file_that_the_update_removes_is_gone() -> None:
 
 def test_an_edit_that_is_repeated_where_the_code_is_now_is_merged() -> None:
     """As often as it stood in the file that is gone."""
+    base = {"a": BASE}
     after = {"b": OURS}
-    assert judged({"a": BASE}, {"a": OURS}, after, {"b": BASE})["a"].state == "merged"
-    twice = "ours\n" + OURS
-    assert judged({"a": BASE}, {"a": twice}, after, {"b": BASE})["a"].state == "gone"
+    new = {"b": BASE}
+    once = judged(base, {"a": OURS}, after, new)
+    assert once["a"].state == "merged"
+    twice = judged(base, {"a": "ours\n" + OURS}, after, new)
+    assert twice["a"].state == "gone"
 
 
 def test_a_deletion_that_is_undone_where_the_code_is_now_is_gone() -> None:
     """The template moved the line that the team had taken out."""
+    base = {"a": BASE}
     ours = BASE.replace("two\n", "")
-    verdict = judged({"a": BASE}, {"a": ours}, {"b": BASE}, {"b": BASE})["a"]
-    assert (verdict.state, verdict.lost) == ("gone", ("- two",))
-    assert judged({"a": BASE}, {"a": ours}, {"b": ours}, {"b": BASE})["a"].state == "merged"
+    new = {"b": BASE}
+    undone = judged(base, {"a": ours}, new, new)["a"]
+    assert undone.state == "gone"
+    assert undone.lost == ("- two",)
+    repeated = judged(base, {"a": ours}, {"b": ours}, new)
+    assert repeated["a"].state == "merged"
 
 
 def test_a_deleted_file_stays_deleted() -> None:
     """It is back if the template's text is; what somebody writes there anew is theirs."""
     base = {"a": BASE}
-    assert judged(base, {}, {}, {"a": THEIRS})["a"].state == "kept"
+    new = {"a": THEIRS}
+    deleted = judged(base, {}, {}, new)
+    assert deleted["a"].state == "kept"
     for text in (BASE, THEIRS):
-        verdict = judged(base, {}, {"a": text}, {"a": THEIRS})["a"]
-        assert (verdict.state, verdict.lost) == ("gone", ("your deletion",))
-    assert judged(base, {}, {"a": "quite another\n"}, {"a": THEIRS})["a"].state == "merged"
+        back = judged(base, {}, {"a": text}, new)["a"]
+        assert back.state == "gone"
+        assert back.lost == ("your deletion",)
+    another = judged(base, {}, {"a": "quite another\n"}, new)
+    assert another["a"].state == "merged"
 
 
 def test_a_file_that_the_team_has_moved_is_not_back() -> None:
@@ -110,9 +125,12 @@ def test_a_file_that_both_have_added_holds_the_teams_lines() -> None:
     """Of the same name: the template's first version meets the team's own."""
     own = {"a": "ours\n"}
     theirs = {"a": "theirs\n"}
-    assert judged({}, own, {"a": "ours\ntheirs\n"}, theirs)["a"].state == "merged"
-    assert judged({}, own, theirs, theirs)["a"].state == "gone"
-    assert judged({}, own, {"a": "worked on\n"}, {}) == {}
+    both = judged({}, own, {"a": "ours\ntheirs\n"}, theirs)
+    assert both["a"].state == "merged"
+    overwritten = judged({}, own, theirs, theirs)
+    assert overwritten["a"].state == "gone"
+    worked_on = judged({}, own, {"a": "worked on\n"}, {})
+    assert worked_on == {}
 
 
 @pytest.mark.parametrize(
@@ -136,7 +154,10 @@ def test_a_mode_that_the_team_set_stays(has_modes: bool, lost: tuple[str, ...]) 
 def test_a_conflict_that_was_shown_may_be_settled_for_the_template() -> None:
     """Not one that nobody saw; of a committed update, it is taken for seen."""
     ours = BASE.replace("five", "V")
-    trees = {"a": BASE}, {"a": ours}, {"a": THEIRS}, {"a": THEIRS}
-    assert judged(*trees)["a"].lost == ("V",)
-    assert judged(*trees, shown={"a"})["a"].state == "merged"
-    assert judged(*trees, shown=None)["a"].state == "merged"
+    new = {"a": THEIRS}
+    unseen = judged({"a": BASE}, {"a": ours}, new, new)
+    assert unseen["a"].lost == ("V",)
+    seen = judged({"a": BASE}, {"a": ours}, new, new, shown={"a"})
+    assert seen["a"].state == "merged"
+    committed = judged({"a": BASE}, {"a": ours}, new, new, shown=None)
+    assert committed["a"].state == "merged"
