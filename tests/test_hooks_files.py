@@ -73,12 +73,12 @@ def test_a_commit_leaves_the_working_copy_as_it_is(team: Path, case: str, refuse
 
 def test_a_file_that_is_only_announced_is_not_judged(team: Path) -> None:
     """`git add -N` records nothing, so nothing of it can be wrong."""
-    (team / "later.py").write_text(UNUSED, encoding="utf-8")
-    git(team, "add", "-N", "later.py")
+    (team / "later.rej").write_text("x\n", encoding="utf-8")
+    git(team, "add", "-N", "later.rej")
     assert start(team, *CHECKS).returncode == 0
     stage(team)
     taken(commit(team))
-    assert git(team, "status", "--porcelain", "later.py") == " A later.py"
+    assert git(team, "status", "--porcelain", "later.rej") == " A later.rej"
 
 
 def test_the_recorded_ignore_list_counts(team: Path) -> None:
@@ -179,6 +179,15 @@ def test_a_merge_judges_files_before_its_message(team: Path) -> None:
     refused(commit(team, "--no-edit"), "shared.md: line 1 is a conflict marker")
     stage(team, "shared.md", "both\n")
     taken(commit(team, "--no-edit"))
+
+
+def test_a_merge_without_a_conflict_takes_what_its_branches_hold(team: Path) -> None:
+    """It records nothing that was not judged before, so git calls only the message's hook."""
+    git(team, "switch", "-q", "-c", "feature/alice/one")
+    stage(team, "bad.md", "<<<<<<< ours\n")
+    git(team, "commit", "-q", "--no-verify", "-m", "feat: x")
+    git(team, "switch", "-q", BRANCH)
+    taken(start(team, "git", "merge", "--no-ff", "--no-edit", "feature/alice/one"))
 
 
 # --- wherever git is
