@@ -194,7 +194,7 @@ class Year:
         while own == old:  # the second change takes the first one back
             second = team.next_roster(first, self.random)
             own = merged(old, second, first)
-        at_once = self.office.number // BETWEEN_ROSTERS % 3 == 0
+        at_once = self.office.number // BETWEEN_ROSTERS % 4 == 1
         edits = [partial(edit_team, alice, first)]
         if at_once:
             edits.append(partial(edit_team, bob, own))
