@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TeamEnvironment
-from tests.year import Year
+from tests.year import FIRST_UPDATE, Year
 from tests.year_ledger import LostError
 
 pytestmark = pytest.mark.full
@@ -59,7 +59,7 @@ def own_the_configuration(source: Path) -> None:
 
 
 PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a hook that stashes": (stash, "uncommitted"),
+    "a hook that stashes": (stash, "gone"),
     "an update under personal settings": (trust_personal_settings, "has dropped"),
     "a lock file that is not merged": (merge_locks_by_hand, "data.lock has lost"),
     "a starter that is overwritten": (own_the_configuration, "config/"),
@@ -81,8 +81,9 @@ def test_a_year_loses_nothing(
 def test_a_planted_fault_is_found(
     template: Path, team_environment: TeamEnvironment, tmp_path: Path
 ) -> None:
-    """A hook that stashes loses the outputs of a notebook within days."""
-    plant, fault = PLANTED["a hook that stashes"]
+    """A starter that an update overwrites is found on the day of that update."""
+    plant, fault = PLANTED["a starter that is overwritten"]
     year = Year(template, team_environment, tmp_path, seed=1, plant=plant)
     with pytest.raises(LostError, match=fault):
-        year.run(40)
+        year.run(FIRST_UPDATE)
+    assert year.office.number == FIRST_UPDATE

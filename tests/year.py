@@ -28,6 +28,7 @@ from tests.year_updates import edit_team, edit_team_again, update_template
 from tests.year_work import SYMBOLS, WORK, insert_mark, lock_month
 
 BETWEEN_RELEASES = 20  # working days
+FIRST_UPDATE = 15
 BETWEEN_ROSTERS = 50
 COLLISIONS = 0.08  # of all days
 # What the doctor may say: members have personal git settings on purpose.
@@ -93,7 +94,7 @@ class Year:
         office = self.office
         office.number += 1
         office.today += timedelta(days=3 if office.today.weekday() == 4 else 1)
-        if office.number % BETWEEN_RELEASES == 15:
+        if office.number % BETWEEN_RELEASES == FIRST_UPDATE:
             self._update()
         elif office.number % BETWEEN_ROSTERS == 10:
             self._change_roster()
