@@ -4,9 +4,9 @@
 
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
 what they finish is merged. Every 20 days the template has a release and a senior updates to it;
-every 50 the roster changes. The ledger is compared with `develop` every day, the whole tree with a
-fresh copy before each update. Commits have the simulated day as their date; one seed gives one
-year.
+every second time, the other one changes the roster meanwhile. The ledger is compared with `develop`
+every day, the whole tree with a fresh copy before each update. Commits have the simulated day as
+their date; one seed gives one year.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from tests.year_member import Member, Office
 from tests.year_team import Team, merged
 from tests.year_template import Plant, Releases
 from tests.year_text import seeded
-from tests.year_updates import edit_team, edit_team_again, update_template
+from tests.year_updates import catch_up, edit_team, update_template
 from tests.year_work import SYMBOLS, WORK, insert_mark, lock_month
 
 BETWEEN_RELEASES = 20  # working days
 FIRST_UPDATE = 15
-BETWEEN_ROSTERS = 50
+BETWEEN_ROSTERS = 250  # changed by two seniors at once
+SECOND_ROSTER = 30
 COLLISIONS = 0.08  # of all days
 # What the doctor may say: members have personal git settings on purpose.
 ACCEPTED = ("ok ", "warn  git settings:")
@@ -96,8 +97,8 @@ class Year:
         office.today += timedelta(days=3 if office.today.weekday() == 4 else 1)
         if office.number % BETWEEN_RELEASES == FIRST_UPDATE:
             self._update()
-        elif office.number % BETWEEN_ROSTERS == 10:
-            self._change_roster()
+        elif office.number % BETWEEN_ROSTERS == SECOND_ROSTER:
+            self._change_rosters()
         elif self.random.random() < COLLISIONS:
             self._collide()
         else:
@@ -169,23 +170,33 @@ class Year:
     def _update(self) -> None:
         """Close the month; release the template, and let a senior update the team to it.
 
-        Meanwhile develop is compared with a fresh copy of the release before, the other senior asks
-        the doctor, and the others work.
+        Meanwhile develop is compared with a fresh copy of the release before, the other senior
+        changes the roster or asks the doctor, and the others work.
         """
+        team = self.team
         before = self.releases.version
         version = self.releases.release(self.random)
-        self._merge(self.team.seniors)
-        one, two = self.random.sample(self.team.seniors, 2)
-        others = [each for each in self.team.active if each not in (one, two)]
+        self._merge(team.seniors)
+        one, two = self.random.sample(team.seniors, 2)
+        others = [each for each in team.active if each not in (one, two)]
+        roster = team.roster
+        meanwhile = partial(be_well, two, NEWER)
+        if self.office.number // BETWEEN_RELEASES % 2 == 0:
+            roster = team.next_roster(roster, self.random)
+            meanwhile = partial(edit_team, two, roster)
         update = partial(update_template, one, version)
-        compare = partial(self.team.compare, before)
-        self._let_work(others, update, compare, partial(be_well, two, NEWER))
+        self._let_work(others, update, meanwhile, partial(team.compare, before))
         self._merge([one])
         self._merge_finished(others)
-        self.team.look_around()
+        if roster is not team.roster:
+            self.operation = f"{two.handle} changes the roster after an update"
+            catch_up(two, roster)
+            self._merge([two])
+            team.adopt(roster)
+        team.look_around()
 
-    def _change_roster(self) -> None:
-        """Somebody joins, leaves or returns; now and then two change the roster at once."""
+    def _change_rosters(self) -> None:
+        """Two seniors change the roster at once; the second one has to catch up."""
         team = self.team
         alice, bob = team.seniors
         self._merge([alice, bob])
@@ -195,19 +206,15 @@ class Year:
         while own == old:  # the second change takes the first one back
             second = team.next_roster(first, self.random)
             own = merged(old, second, first)
-        at_once = self.office.number // BETWEEN_ROSTERS % 4 == 1
-        edits = [partial(edit_team, alice, first)]
-        if at_once:
-            edits.append(partial(edit_team, bob, own))
+        edits = [partial(edit_team, alice, first), partial(edit_team, bob, own)]
         others = [each for each in team.active if each not in (alice, bob)]
         self._let_work(others, *edits)
         self._merge([alice])
         team.adopt(first)
-        if at_once:
-            self.operation = "the roster changes again"
-            edit_team_again(bob, second)
-            self._merge([bob])
-            team.adopt(second)
+        self.operation = "the roster changes again"
+        catch_up(bob, second)
+        self._merge([bob])
+        team.adopt(second)
 
     # --- comparisons
 

@@ -94,12 +94,17 @@ def keep_new_notebooks(member: Member) -> None:
             member.pending.files[path] = here[path][1]
 
 
-def edit_team_again(member: Member, team: list[dict[str, Any]]) -> None:
-    """Change the roster once more, because somebody else's change was merged first."""
+def catch_up(member: Member, team: list[dict[str, Any]]) -> None:
+    """Bring a change of the roster up to date with what was merged first.
+
+    Where git cannot merge the two, the command is run again on the newest develop.
+    """
     member.git("fetch", "--quiet")
     done = member.start("git", "merge", "--quiet", "--no-edit", "origin/develop")
-    if done.returncode:
-        member.git("merge", "--abort")
+    if done.returncode == 0:
+        member.pending.commits.add(member.head())
+        return
+    member.git("merge", "--abort")
     member.git("switch", "--quiet", "develop")
     member.git("branch", "--quiet", "-D", member.branch)
     member.pending = Change()
