@@ -62,6 +62,7 @@ class Year:
         self.random = seeded(seed)
         self.releases = Releases(snapshot, folder, plant)
         self.office = Office(folder, folder / "origin.git", environment)
+        self.office.install_copier()
         self.team = Team(self.office, self.releases)
         self.ledger = self.team.ledger
         self.desk = Desk(environment, folder / "desk")

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 from tests import year_text
@@ -48,6 +49,16 @@ class Office:
     number: int = 0
     owned: Sequence[str] = ()
 
+    def install_copier(self) -> None:
+        """Put Copier on PATH, with its version said at once: each command asks for it."""
+        program = self.folder / "bin" / "copier"
+        program.parent.mkdir()
+        real = Path(sys.executable).with_name("copier")
+        version = metadata.version("copier")
+        script = f'[ "$1" = --version ] && exec echo "copier {version}"\nexec "{real}" "$@"\n'
+        program.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
+        program.chmod(0o755)
+
 
 @dataclass
 class Member:
@@ -74,7 +85,7 @@ class Member:
         """Return the environment of this member's commands, the date of the day included."""
         found = self.office.environment.environment(self.clone)
         moment = f"{self.office.today.isoformat()}T12:00:00+0000"
-        folder = Path(sys.executable).parent  # has Copier
+        folder = self.office.folder / "bin"
         return {
             **os.environ,
             **found,
