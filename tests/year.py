@@ -4,9 +4,9 @@
 
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
 what they finish is merged. Every 20 days the template has a release and a senior updates to it;
-every second time, the other one changes the roster meanwhile. The ledger is compared with `develop`
-every day, the whole tree with a fresh copy before each update. Commits have the simulated day as
-their date; one seed gives one year.
+every third time by the product's command, while another one changes the roster, else with Copier
+itself. The ledger is compared with `develop` every day, the whole tree with a fresh copy before
+each update. Commits have the simulated day as their date; one seed gives one year.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.year_member import Member, Office
 from tests.year_team import Team, merged
 from tests.year_template import Plant, Releases
 from tests.year_text import seeded
-from tests.year_updates import catch_up, edit_team, update_template
+from tests.year_updates import catch_up, edit_team, update_bare, update_template
 from tests.year_work import SYMBOLS, WORK, insert_mark, lock_month
 
 BETWEEN_RELEASES = 20  # working days
@@ -178,14 +178,17 @@ class Year:
         before = self.releases.version
         version = self.releases.release(self.random)
         self._merge(team.seniors)
-        one, two = self.random.sample(team.seniors, 2)
+        alice, bob = team.seniors
+        is_dear = self.releases.number % 3 == 1
+        # Alice's settings endanger a bare update; `quant doctor` says so.
+        one, two = (alice, bob) if is_dear else (bob, alice)
         others = [each for each in team.active if each not in (one, two)]
         roster = team.roster
         meanwhile = partial(be_well, two, NEWER)
-        if self.office.number // BETWEEN_RELEASES % 2 == 0:
+        if is_dear:
             roster = team.next_roster(roster, self.random)
             meanwhile = partial(edit_team, two, roster)
-        update = partial(update_template, one, version)
+        update = partial(update_template if is_dear else update_bare, one, version)
         self._let_work(others, update, meanwhile, partial(team.compare, before))
         self._merge([one])
         self._merge_finished(others)

@@ -72,10 +72,12 @@ class Member:
     loose: dict[str, bytes] = field(default_factory=dict)
     operation: str = ""
     written: int = 0
+    elsewhere: Path | None = None
 
     @property
     def clone(self) -> Path:
-        return self.office.folder / "clones" / self.handle
+        """Where the member works: the clone, or for a moment a worktree of it."""
+        return self.elsewhere or self.office.folder / "clones" / self.handle
 
     @property
     def home(self) -> Path:
@@ -127,6 +129,14 @@ class Member:
 
     def git(self, *arguments: str | Path) -> str:
         return self.run("git", *arguments)
+
+    def git_in_clone(self, *arguments: str | Path) -> None:
+        """Run git in the clone, even while the member works in a worktree of it."""
+        kept, self.elsewhere = self.elsewhere, None
+        try:
+            self.git(*arguments)
+        finally:
+            self.elsewhere = kept
 
     def quant(self, *arguments: str | Path) -> str:
         return self.run("quant", *arguments)

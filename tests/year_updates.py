@@ -20,10 +20,40 @@ ANSWERS = ".copier-answers.yml"
 
 
 def update_template(member: Member, version: str) -> None:
-    """Update to the newest release, settle the conflicts, repeat what the update removed."""
+    """Update to the newest release, by the command line of the product."""
     member.begin("template")
+    done = _update(member, version, "quant", "template", "update")
+    if done:
+        _commit_as_printed(member, done)
+
+
+def update_bare(member: Member, version: str) -> None:
+    """Update to the newest release with Copier itself, in a clean worktree.
+
+    Copier refuses a clone with a notebook that was run, or with a result that is not committed.
+    """
+    member.begin("template")
+    member.git("switch", "--quiet", "develop")
+    member.elsewhere = member.home / "worktree"
+    try:
+        member.git_in_clone("worktree", "add", "--quiet", member.elsewhere, member.branch)
+        command = ("update", "--defaults", "--skip-answered", "--quiet")
+        if _update(member, version, "copier", *command):
+            member.git("add", "-A")
+            member.commit(UPDATE)
+    finally:
+        member.git_in_clone("worktree", "remove", "--force", member.elsewhere)
+        member.elsewhere = None
+
+
+def _update(member: Member, version: str, *command: str) -> subprocess.CompletedProcess[str] | None:
+    """Update, settle the conflicts and repeat what the update removed, and commit if there was any.
+
+    Returns:
+        What the command printed, if nothing is committed yet.
+    """
     before = marked(member.clone, "HEAD")
-    done = member.start("quant", "template", "update")
+    done = member.start(*command)
     said = done.stdout + done.stderr
     if f"_commit: {version}\n" not in member.read(ANSWERS):
         raise LostError(f"the update did not reach {version}:\n{said}")
@@ -38,8 +68,8 @@ def update_template(member: Member, version: str) -> None:
     if conflicts or gone:
         member.git("add", "-A", ".", ":^results", ":^notebooks")
         member.commit(UPDATE)
-    else:
-        _commit_as_printed(member, done)
+        return None
+    return done
 
 
 def _gone(member: Member, before: dict[str, list[str]]) -> dict[str, str]:
