@@ -1,11 +1,11 @@
-"""What a commit costs with the commit-message hook: directly, through runners, beside its peers,
-and when refused.
+"""What a commit costs with this project's hooks: directly, through runners, beside their peers,
+when refused, and with a file to check.
 
     python benchmarks/commit_hook.py [ROUNDS]
 
 Every row is one `git commit`, with the CPU of git and of all that it starts. The peers check
 Conventional Commits, so `feat: ...` passes and `nonsense` fails everywhere; they run as installed
-programs, which spares them their environment.
+programs, which spares them their environment. The exit code is 1 above a limit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.measure import interleave, report, run
-from tests.conftest import ROOT, git, snapshot
+from benchmarks.measure import Variant, environment, interleave, rendered, report, run
+from release import BUNDLE
+from tests.conftest import ROOT, git
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 PACKAGES = [
@@ -31,12 +31,25 @@ PACKAGES = [
     "commitizen==4.19.3",
     "ruff",
 ]
+PEERS = {
+    "conventional-pre-commit": "conventional-pre-commit",
+    "commitizen": "cz check --commit-msg-file",
+}
+RUNNERS = ("pre-commit", "prek")
+BEFORE = "0.3.0"  # the last release whose file checks ran through prek
 GOOD = "feat: add replay engine"
 LOCAL = (
     "  - repo: local\n    hooks:\n"
     "      - {{id: x, name: x, entry: '{}', language: system, stages: [commit-msg], "
     "always_run: true, pass_filenames: {}}}\n"
 )
+
+# Times the CPU of a commit without hooks.
+ALONE = "commit-msg"
+BOTH = "commit-msg and hooks/pre-commit"
+LIMITS = {ALONE: 1.5, BOTH: 2.0}
+THROUGH_A_RUNNER = 1.1  # times the runner that starts `true`
+FILE_CHECKS = 1.0  # times those of BEFORE
 
 
 class Bench:
@@ -53,64 +66,74 @@ class Bench:
             PRE_COMMIT_HOME=str(folder / "cache"),
             PREK_HOME=str(folder / "prek"),
         )
-        self.bin = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
-        uv = [sys.executable, "-m", "uv"]
-        run(*uv, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
-        install = [*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python"]
-        run(*install, self.bin / "python", *PACKAGES, cwd=folder)
-        (folder / "template").mkdir()
-        self.template = snapshot(folder / "template")
+        self.python = environment(folder, *PACKAGES)
+        self.bin = self.python.parent
         os.environ["PATH"] = f"{self.bin}{os.pathsep}{os.environ['PATH']}"
+        self.team = rendered(folder)
+        self.template = folder / "template"
 
     def repository(self, name: str) -> Path:
-        """Return a new repository with one commit, on a branch that takes commits."""
-        repository = self.folder / name.replace(" ", "-").replace("+", "and")
-        repository.mkdir()
+        """Return a new team repository without hooks, on a branch that takes commits."""
+        repository = self.folder / name.replace(" ", "-").replace("/", "-")
+        shutil.copytree(self.team, repository)
         git(repository, "init", "--quiet", "--initial-branch", "feature/alice/topic")
-        (repository / "README.md").write_text("x\n")
-        git(repository, "add", "--all")
-        git(repository, "commit", "--quiet", "-m", GOOD)
+        git(repository, "config", "quant.python", self.python.as_posix())
+        commit_all(repository)
         return repository
 
-    def directly(self, name: str, *hooks: Path, command: str = "") -> Path:
-        """Return a repository whose hooks are these files, or whose commit-msg hook is this
-        command.
-        """
+    def with_hooks(self, name: str, hooks: Path | str) -> Path:
+        """Return a repository whose hooks are in a folder of its own or elsewhere."""
         repository = self.repository(name)
-        folder = repository / ".git" / "hooks"
-        git(repository, "config", "core.hooksPath", folder.as_posix())
-        git(repository, "config", "quant.python", (self.bin / "python").as_posix())
-        for hook in hooks:
-            shutil.copy2(hook, folder / hook.name)
-        if command:
-            (folder / "commit-msg").write_text(f'#!/bin/sh\nexec {command} "$1"\n')
-            (folder / "commit-msg").chmod(0o755)
+        git(repository, "config", "core.hooksPath", str(hooks))
         return repository
+
+    def with_command(self, name: str, command: str) -> Path:
+        """Return a repository whose commit-msg hook is a command."""
+        hook = self.folder / f"hook-{name}" / "commit-msg"
+        hook.parent.mkdir()
+        hook.write_text(f'#!/bin/sh\nexec {command} "$1"\n')
+        hook.chmod(0o755)
+        return self.with_hooks(name, hook.parent)
 
     def through(self, runner: str, name: str, entry: str = "") -> Path:
-        """Return a repository in which a runner calls a command, nothing at all (`true`), or our
-        hook.
-        """
+        """Return a repository in which a runner calls a command, or this project's hook."""
         repository = self.repository(name)
-        ours = f"  - repo: {self.template}\n    rev: {git(self.template, 'rev-parse', 'HEAD')}\n"
-        hook = (
-            LOCAL.format(entry, str(entry != "true").lower())
-            if entry
-            else f"{ours}    hooks: [{{id: commit-message}}]\n"
-        )
+        newest = git(self.template, "rev-parse", "HEAD")
+        ours = f"  - repo: {self.template}\n    rev: {newest}\n"
+        hook = f"{ours}    hooks: [{{id: commit-message}}]\n"
+        if entry:
+            takes_the_file = str(entry != "true").lower()
+            hook = LOCAL.format(entry, takes_the_file)
         (repository / ".pre-commit-config.yaml").write_text(f"repos:\n{hook}")
-        git(repository, "add", "--all")
-        git(repository, "commit", "--quiet", "-m", GOOD)
+        commit_all(repository)
         run(self.bin / runner, "install", "--hook-type", "commit-msg", cwd=repository)
         return repository
 
+    def before(self) -> Path:
+        """Return a repository with the hooks of the release before."""
+        release = self.folder / "release"
+        run("git", "clone", "--quiet", "--branch", BEFORE, BUNDLE, release, cwd=self.folder)
+        repository = self.with_hooks(BEFORE, "hooks")
+        shutil.rmtree(repository / "hooks")
+        for source in (release / "template" / "hooks", release / "hooks"):
+            shutil.copytree(source, repository / "hooks", dirs_exist_ok=True)
+        shutil.copy2(release / "template" / ".pre-commit-config.yaml", repository)
+        commit_all(repository)
+        return repository
 
-def accepted(repository: Path, message: str = GOOD) -> Callable[[int], None]:
+
+def commit_all(repository: Path) -> None:
+    """Commit whatever has changed, past all hooks."""
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
+
+
+def accepted(repository: Path, message: str = GOOD) -> Variant:
     """Return a variant that makes an empty commit."""
     return lambda _: run("git", "commit", "--quiet", "--allow-empty", "-m", message, cwd=repository)
 
 
-def refused(repository: Path) -> Callable[[int], None]:
+def refused(repository: Path) -> Variant:
     """Return a variant whose commit is refused."""
 
     def variant(_: int) -> None:
@@ -123,7 +146,7 @@ def refused(repository: Path) -> Callable[[int], None]:
     return variant
 
 
-def with_a_file(repository: Path) -> Callable[[int], None]:
+def with_a_file(repository: Path) -> Variant:
     """Return a variant that stages and commits a new Python file."""
 
     def variant(number: int) -> None:
@@ -134,83 +157,65 @@ def with_a_file(repository: Path) -> Callable[[int], None]:
     return variant
 
 
-PEERS = {
-    "conventional-pre-commit": "conventional-pre-commit",
-    "commitizen": "cz check --commit-msg-file",
-}
-RUNNERS = ("pre-commit", "prek")
-
-
 def empty_commits(bench: Bench, bare: Path, whole: Path) -> bool:
     """Measure empty commits and refused ones; return whether the limits are kept."""
-    alone = bench.directly("commit-msg", *sources())
+    alone = bench.with_hooks("alone", ROOT / "hooks")
     variants = {
         "no hooks": accepted(bare),
-        "commit-msg": accepted(alone),
+        ALONE: accepted(alone),
         "commit-msg, judged by Python": accepted(alone, "feat: prüfe"),
-        "commit-msg and hooks/pre-commit": accepted(whole),
+        BOTH: accepted(whole),
         "refused: commit-msg": refused(alone),
+        f"refused: {BOTH}": refused(whole),
     }
     for runner in RUNNERS:
-        floor = bench.through(runner, f"{runner}, nothing", "true")
         hook = bench.through(runner, f"{runner}, commit-msg")
-        variants[f"{runner}, no hook but `true`"] = accepted(floor)
+        nothing = bench.through(runner, f"{runner}, nothing", "true")
+        variants[floor_of(runner)] = accepted(nothing)
         variants[f"{runner}, commit-msg"] = accepted(hook)
         variants[f"refused: {runner}, commit-msg"] = refused(hook)
     for name, command in PEERS.items():
-        direct = bench.directly(name, command=command)
+        direct = bench.with_command(name, command)
         through = bench.through("pre-commit", f"r-{name}", command)
         variants[name] = accepted(direct)
         variants[f"pre-commit, {name}"] = accepted(through)
         variants[f"refused: {name}"] = refused(direct)
         variants[f"refused: pre-commit, {name}"] = refused(through)
     figures = interleave(variants, ROUNDS)
-    kept = report("An empty commit", figures, "no hooks", {"commit-msg": 1.5})
+    kept = report("An empty commit", figures, "no hooks", LIMITS)
     for runner in RUNNERS:
-        floor_name = f"{runner}, no hook but `true`"
-        hook_name = f"{runner}, commit-msg"
-        rows = {
-            floor_name: figures[floor_name],
-            hook_name: figures[hook_name],
-        }
-        title = f"The same through {runner}"
-        kept &= report(title, rows, floor_name, {hook_name: 1.1})
+        rows = {name: figures[name] for name in (floor_of(runner), f"{runner}, commit-msg")}
+        limits = {f"{runner}, commit-msg": THROUGH_A_RUNNER}
+        kept &= report(f"The same through {runner}", rows, floor_of(runner), limits)
     return kept
 
 
-def commits_of_a_file(bare: Path, whole: Path) -> None:
-    """Measure a commit with a file, which is checked."""
-    for repository in (whole, bare):
-        shutil.copy2(ROOT / "template" / "pyproject.toml", repository)
-        for folder in ("hooks", "src/utils"):
-            shutil.copytree(ROOT / "template" / folder, repository / folder)
-        for path in sources():
-            shutil.copy2(path, repository / "hooks")
-        git(repository, "add", "--all")
-        git(repository, "commit", "--quiet", "--no-verify", "-m", GOOD)
-    git(whole, "config", "core.hooksPath", "hooks")
+def floor_of(runner: str) -> str:
+    """Return the name of the row in which a runner starts next to nothing."""
+    return f"{runner}, no hook but `true`"
+
+
+def commits_of_a_file(bench: Bench, bare: Path, whole: Path) -> bool:
+    """Measure a commit with a file, which is checked; return whether the limit is kept."""
+    before = f"the hooks of {BEFORE}, through prek"
     variants = {
+        before: with_a_file(bench.before()),
+        BOTH: with_a_file(whole),
         "no hooks": with_a_file(bare),
-        "commit-msg and hooks/pre-commit": with_a_file(whole),
     }
     figures = interleave(variants, ROUNDS)
-    report("A commit with one new Python file, `git add` included", figures, "no hooks", {})
-
-
-def sources() -> list[Path]:
-    """Return the files of the commit-message hook."""
-    return [path for path in (ROOT / "hooks").iterdir() if path.is_file()]
+    title = "A commit with one new Python file, `git add` included"
+    return report(title, figures, before, {BOTH: FILE_CHECKS})
 
 
 def main() -> int:
     """Measure, print the tables, and return 1 if a limit is exceeded."""
-    checks = [ROOT / "template" / "hooks" / name for name in ("pre-commit", "file_checks.py")]
     with tempfile.TemporaryDirectory() as name:
         bench = Bench(Path(name))
         bare = bench.repository("no hooks")
-        whole = bench.directly("commit-msg + pre-commit", *sources(), *checks)
+        whole = bench.with_hooks("whole", "hooks")
         kept = empty_commits(bench, bare, whole)
-        commits_of_a_file(bare, whole)
+        kept &= commits_of_a_file(bench, bare, whole)
     return 0 if kept else 1
 
 
@@ -218,6 +223,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as error:
-        sys.exit(
-            f"{error}\n{error.stdout.decode(errors='replace')}{error.stderr.decode(errors='replace')}"
-        )
+        said = error.stdout + error.stderr
+        sys.exit(f"{error}\n{said.decode(errors='replace')}")

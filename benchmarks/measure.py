@@ -4,6 +4,8 @@ all its children.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import random
 import resource
@@ -29,14 +31,11 @@ def in_team_environment(script: str, arguments: Sequence[str], *packages: str) -
 
     The environment has the team's pins and the packages, and imports the code of `template/`.
     """
-    from tests.conftest import copy_template, snapshot
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for needed in ("home", "template"):
-            (folder / needed).mkdir()
+        (folder / "home").mkdir()
         (folder / ".copier-answers.yml").write_text("{}\n", encoding="utf-8")
-        repository = copy_template(snapshot(folder / "template"), folder / "team")
+        repository = rendered(folder)
         lines = (repository / "requirements.txt").read_text(encoding="utf-8").splitlines()
         pins = [line for line in lines if "==" in line]
         python = environment(folder, *pins, *packages)
@@ -49,6 +48,15 @@ def in_team_environment(script: str, arguments: Sequence[str], *packages: str) -
         }
         command = [str(python), script, *arguments]
         return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+
+
+def rendered(folder: Path) -> Path:
+    """Render the working tree, which goes to `template` below a folder, and return the team's."""
+    from tests.conftest import copy_template, snapshot
+
+    (folder / "template").mkdir()
+    with contextlib.redirect_stderr(io.StringIO()):  # what Copier tells a new team
+        return copy_template(snapshot(folder / "template"), folder / "team")
 
 
 def environment(folder: Path, *requirements: str) -> Path:
