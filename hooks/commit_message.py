@@ -117,7 +117,7 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
         say(f"commit-msg: git cannot read the range {shown(revisions)}: {sentence(complaint)}.")
         fix = command(complaint) or how_to_fetch(complaint)
         if fix:
-            say(f"  type:   {fix}")
+            say(f"  run:    {fix}")
         return 1
     commits = [entry for entry in output.split(b"\0") if entry]
     refused = 0
@@ -139,8 +139,8 @@ def check_range(revisions: str, types: dict[str, str], scopes: bool = False) -> 
     say(
         f"{refused} of {len(commits)} messages refused.\n"
         f"  types:  {listed(types)}\n"
-        f"  type:   git rebase -i --autosquash {since}   (write `reword` before them; then push "
-        "with --force-with-lease)"
+        f"  run:    git rebase -i --autosquash {since}   (change their `pick` to "
+        "`reword`), then git push --force-with-lease"
     )
     return 1
 

@@ -196,7 +196,7 @@ def test_a_failed_git_call_is_shown_in_git_s_own_words(
     assert done.stderr.count(sentence) == 1, done.stderr
     first, *more = done.stderr.splitlines()
     assert first.startswith(f"commit-msg: git cannot read the range {revisions}: ")
-    assert [line.split()[:3] for line in more] == [["type:", "git", helps]] * bool(helps)
+    assert [line.split()[:3] for line in more] == [["run:", "git", helps]] * bool(helps)
 
 
 def test_a_shallow_clone_is_deepened(repository: Path, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_shallow_clone_is_deepened(repository: Path, tmp_path: Path) -> None:
     run("git", "clone", "-q", "--depth=1", repository.as_uri(), "shallow", cwd=tmp_path)
     options = ("--range", f"{base}..HEAD")
     done = run(sys.executable, PROGRAM, *options, cwd=tmp_path / "shallow", check=False)
-    assert done.stderr.splitlines()[-1].split() == ["type:", "git", "fetch", "--unshallow"]
+    assert done.stderr.splitlines()[-1].split() == ["run:", "git", "fetch", "--unshallow"]
 
 
 def test_a_message_in_another_encoding_is_judged_as_text(repository: Path) -> None:
