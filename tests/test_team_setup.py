@@ -81,6 +81,20 @@ def test_setup_on_a_clone(clone: Path, team_environment: TeamEnvironment) -> Non
     assert state(clone) == before
 
 
+def test_a_newcomer_who_is_in_develops_roster_only(
+    repository: Path, tmp_path: Path, team_environment: TeamEnvironment
+) -> None:
+    """A clone begins on `main`, whose roster may be older: it is left before anybody is asked."""
+    roster = repository / "infrastructure" / "permissions.yaml"
+    roster.write_text(roster.read_text("utf-8").replace("charlie", "dana"), encoding="utf-8")
+    git(repository, "commit", "--quiet", "--all", "--no-verify", "-m", "feat: dana joins")
+    git(repository, "switch", "--quiet", "main")
+    git(tmp_path, "clone", "--quiet", str(repository), "new")
+    done = team_environment.run(tmp_path / "new", "quant", "setup", "--as", "dana", check=False)
+    assert "you are dana" in done.stdout
+    assert git(tmp_path / "new", "config", "quant.member") == "dana"
+
+
 def test_setup_on_a_clone_leaves_uncommitted_work_where_it_is(
     clone: Path, team_environment: TeamEnvironment
 ) -> None:
@@ -165,6 +179,9 @@ def test_setup_on_a_clone_changes_nothing_under_personal_settings(
     with monkeypatch.context() as patch:
         has_set(tmp_path / "home", what, patch)
         git(tmp_path, "clone", "--quiet", str(repository), str(clone), check=False)
+        # Within the second of the clone, git would compare contents instead of times.
+        written = (clone / ".git" / "index").stat().st_mtime + 2
+        os.utime(clone / ".git" / "index", (written, written))
         team_environment.run(clone, "quant", "setup", "--as", "bob")
     assert git(clone, "branch", "--show-current") == "develop"
     assert git(clone, "status", "--porcelain") == ""

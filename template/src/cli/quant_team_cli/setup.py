@@ -193,6 +193,13 @@ def require_own_code(root: Path) -> None:
         )
 
 
+def configure_hooks(root: Path) -> None:
+    """Make git run this repository's hooks and notebook filter."""
+    changed = [configure(root, key, value) for key, value in hook_settings().items()]
+    if any(changed):
+        click.echo("  hooks and notebook filter configured")
+
+
 def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
     """Set up the repository, or this clone of it; steps that are done already are left alone.
 
@@ -204,23 +211,23 @@ def set_up(root: Path, handle: str | None, use_defaults: bool) -> None:
     Raises:
         QuantError: git is missing, the handle is unknown, or a step failed.
     """
+    is_new = not git.is_repository(root)
+    unborn = is_new or not git.has_commits(root)
+    if not unborn:
+        configure_hooks(root)  # before the switch, which runs hooks and the filter
+        follow_develop(root)  # its roster names the newest members
     member = choose_member(root, handle, use_defaults)
-    if not git.is_repository(root):
+    if is_new:
         git.run(root, "init", "--quiet", "--initial-branch=main")
         click.echo("  git repository made")
-    unborn = not git.has_commits(root)
     identify(root, member)
     if write_env_file(root):
         click.echo(f"  {ENV_FILE} written (sandbox: synthetic prices, no key)")
     if (root / ENV_FILE).is_symlink():
         click.echo(f"  {ENV_FILE} is a link: the mode of its target is left as it is")
-    changed = [configure(root, key, value) for key, value in hook_settings().items()]
-    if any(changed):
-        click.echo("  hooks and notebook filter configured")
     if unborn:
+        configure_hooks(root)
         first_commit(root)
-    else:
-        follow_develop(root)
 
 
 def complete_handle(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
