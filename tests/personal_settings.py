@@ -99,6 +99,16 @@ SETTINGS = [
     "tag.sort=-creatordate",
     "worktree.guessRemote=true",
 ]
+# With these, git or Copier lost something once: drawn more often.
+RISKY = [
+    "apply.whitespace=error",
+    "apply.whitespace=fix",
+    "core.attributesFile={folder}/attributes-diff",
+    "core.excludesFile={folder}/ignore",
+    "core.hooksPath={folder}/hooks",
+    "core.safecrlf=true",
+    "init.templateDir={folder}/new",
+]
 FILES = {
     "attributes-diff": "*.md -diff\n*.py diff=python\n*.ipynb diff=json\n",
     "attributes-eol": "*.py text eol=crlf\n*.md merge=union\n",

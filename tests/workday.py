@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.member import Done, Entries, Member, Prepared, is_ignored
-from tests.personal_settings import SETTINGS
+from tests.personal_settings import RISKY, SETTINGS
 
 FEATURE = "refs/heads/feature/alice/x"
 FEATURES = "src/features/quant_team_features/"
@@ -59,10 +59,12 @@ BAD = {
 EDITS = ["append", "insert", "replace", "blanks", "carriage returns", "no line end"]
 GOOD_MESSAGES = ["docs: say more", "feat: Zürich 数据", "fix: what '#12' names"]
 BAD_MESSAGES = ["say more", "feature: say more", "docs: " + "x" * 80, "docs:"]
+WAYS_TO_COMMIT = ["plain", "editor", "all", "path", "amend"]
 EDITOR = 'cat "$TYPED" "$1" >"$1.new" && mv "$1.new" "$1"\n'
 HARMLESS = (".md", ".txt", ".yaml", ".yml", ".ipynb")
 
 numbers = st.integers(0, 99)
+personal = st.lists(st.sampled_from(SETTINGS + RISKY * 4), min_size=1, max_size=4, unique=True)
 
 
 class NothingToDoError(Exception):
@@ -142,7 +144,7 @@ class Workday(RuleBasedStateMachine):
         """Remove the clone."""
         shutil.rmtree(self.place, ignore_errors=True)
 
-    @initialize(settings=st.lists(st.sampled_from(SETTINGS), min_size=1, max_size=4, unique=True))
+    @initialize(settings=personal)
     def begin(self, settings: list[str]) -> None:
         """Give the member a clone and personal settings."""
         self.settings = settings
@@ -183,9 +185,12 @@ class Workday(RuleBasedStateMachine):
         self.member.write(path, content + f"# {self.mark()}\n".encode())
 
     @step(path=st.sampled_from(sorted(BAD)))
-    def add_bad_file(self, path: str) -> None:
-        """Write a file that must not be committed as it is."""
-        self.member.write(path, BAD[path])
+    def write_bad_file(self, path: str) -> None:
+        """Write a file that must not be committed as it is; if it is there, delete it."""
+        if path in self.member.disk:
+            self.member.remove(path)
+        else:
+            self.member.write(path, BAD[path])
 
     @step(number=numbers)
     def delete(self, number: int) -> None:
@@ -323,11 +328,30 @@ class Workday(RuleBasedStateMachine):
     # Commits
 
     @step(
-        message=st.sampled_from(GOOD_MESSAGES * 2 + BAD_MESSAGES),
-        how=st.sampled_from(["plain", "editor", "all", "path", "amend"]),
-        number=numbers,
+        message=st.sampled_from(GOOD_MESSAGES), how=st.sampled_from(WAYS_TO_COMMIT), number=numbers
     )
     def commit(self, message: str, how: str, number: int) -> None:
+        """Commit with a good message."""
+        self._commit(message, how, number)
+
+    commit_again = commit  # as likely as two other steps
+
+    @step(
+        message=st.sampled_from(BAD_MESSAGES), how=st.sampled_from(WAYS_TO_COMMIT), number=numbers
+    )
+    def commit_with_bad_message(self, message: str, how: str, number: int) -> None:
+        """Try to commit with a message that the hook refuses."""
+        self._commit(message, how, number)
+
+    @step(how=st.sampled_from(["plain", "editor"]), number=numbers)
+    def stage_and_commit(self, how: str, number: int) -> None:
+        """Stage one path and commit what is staged."""
+        path = chosen(self.member.unstaged(), number)
+        if self.member.git("add", "--", path).returncode == 0:
+            self.member.stage([path])
+        self._commit(GOOD_MESSAGES[0], how, number)
+
+    def _commit(self, message: str, how: str, number: int) -> None:
         """Commit in one of the ways that git has; refused or not, no file changes."""
         member = self.member
         tree, options, path = member.staged(), [], ""
@@ -340,9 +364,11 @@ class Workday(RuleBasedStateMachine):
         elif how == "amend":
             require(member.refs.get(FEATURE) != self.prepared.base)
             options = ["--amend"]
-        done = self._commit(message, how == "editor", *options, *(["--", path] if path else []))
+        done = self._run_commit(message, how == "editor", *options, *(["--", path] if path else []))
         if not member.advanced():
             assert not self._must_pass(how, message, tree), done.stderr.decode()
+            if number % 2:
+                self._give_way(tree)
             return
         self._require_refused(message, tree)
         if how == "all":
@@ -351,7 +377,17 @@ class Workday(RuleBasedStateMachine):
             member.stage([path])
         member.committed(tree)
 
-    def _commit(self, message: str, editor: bool, *options: str) -> Done:
+    def _give_way(self, tree: Entries) -> None:
+        """Take out of the index what the hooks refused."""
+        for path in self._bad(tree):
+            if self.member.git("restore", "--staged", "--", path).returncode == 0:
+                self.member.note(path, self.member.head.get(path))
+
+    def _bad(self, tree: Entries) -> list[str]:
+        """Return what a commit of a tree would bring that the hooks must refuse."""
+        return [p for p in self._new(tree) if p in BAD or tree.get(p) in self.unstripped]
+
+    def _run_commit(self, message: str, editor: bool, *options: str) -> Done:
         if editor:
             typed, script = self.place / "typed", self.place / "editor"
             typed.write_text(message + "\n\n", encoding="utf-8")
@@ -368,16 +404,14 @@ class Workday(RuleBasedStateMachine):
         """Fail where a commit passed that should not have."""
         assert message in GOOD_MESSAGES, f"{message!r} was let through"
         assert self.member.branch == FEATURE, f"a commit on {self.member.branch} was let through"
-        bad = [p for p in self._new(tree) if p in BAD or tree.get(p) in self.unstripped]
+        bad = [path for path in self._bad(tree) if path in tree]
         assert bad == [], "let through"
 
     def _must_pass(self, how: str, message: str, tree: Entries) -> bool:
         """Tell whether there is nothing to refuse."""
         new = self._new(tree)
-        good = [path.endswith(HARMLESS) and path not in BAD for path in new]
-        if how == "amend" or not new or not all(good):
-            return False
-        if self.unstripped & {tree.get(path) for path in new}:
+        good = all(path.endswith(HARMLESS) for path in new)
+        if how == "amend" or not new or not good or self._bad(tree):
             return False
         if how in ("all", "path") and "core.safecrlf=true" in self.settings:
             return False
