@@ -34,7 +34,7 @@ SHAPES = {
         "-----begin",
         r"()-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----(?:[^-]*-----END)?",
     ),
-    "a TickDB key": ("tk_live_", r"\b(tk_live_)(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}"),
+    "a TickDB key": ("tk_", r"\b(tk_live_)(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}"),
     "an AWS access key": ("akia asia", r"\b()(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "a GitHub token": (
         "gho_ ghp_ ghr_ ghs_ ghu_ github_pat_",
@@ -63,7 +63,7 @@ PLACES = {
     ),
     "a password of a login": ("curl auth", rf"(?i)({_LOGIN}|{_AUTH})[^\s\"']+"),
     "a key in a URL": (
-        "key= token= secret= signature= password=",
+        "key token secret signature passw",
         r"(?i)([?&][\w-]{0,20}(?:key|token|secret|signature|password)=)[^&\s\"'#]+",
     ),
     "a key in a header": (
@@ -85,8 +85,10 @@ PLACES = {
     "a key of TickDB": ("tk_", r"(tk_(?:live|test)_)[A-Za-z0-9_-]+"),
 }
 _ROWS = [
-    (name, tuple(words.split()), pattern) for name, (words, pattern) in (SHAPES | PLACES).items()
+    (name, frozenset(words.split()), pattern)
+    for name, (words, pattern) in (SHAPES | PLACES).items()
 ]
+_WORDS = sorted(frozenset.union(*(words for _, words, _ in _ROWS)))
 
 
 def patterns(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
@@ -95,8 +97,9 @@ def patterns(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
     The words are looked for first, which is ten times as quick.
     """
     lowered = text.lower()
+    present = [word for word in _WORDS if word in lowered]
+    if not present:
+        return
     for name, words, pattern in _ROWS:
-        for word in words:
-            if word in lowered:
-                yield name, re.compile(pattern, re.ASCII)  # which keeps what it has compiled
-                break
+        if not words.isdisjoint(present):
+            yield name, re.compile(pattern, re.ASCII)  # which keeps what it has compiled
