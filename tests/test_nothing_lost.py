@@ -89,10 +89,10 @@ def work(prepared: Prepared, limits: settings) -> None:
 
 def test_nothing_is_lost_in_a_few_days(prepared: Prepared) -> None:
     """A few sequences of steps, each under personal settings of its own."""
-    work(prepared, examples(6, 20))
+    work(prepared, examples(4, 20))
 
 
 @pytest.mark.full
 def test_nothing_is_lost_in_many_days(prepared: Prepared) -> None:
     """Many sequences, and longer ones."""
-    work(prepared, examples(60, 40))
+    work(prepared, examples(36, 35))
