@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Between a name and its value: `X = "`, `"X": '`, `os.environ["X"] = `, `("X", b"`, `X: str = "`,
+# Between a name and its value: `X = "`, `"X": '`, `os.environ[NAME] = `, `("X", b"`, `X: str = "`,
 # `<X>`, `X = (` or `X: >-` and a line below, and all of it inside a JSON string, whose quotes are
 # escaped.
 _TYPE = r"(?:str|bytes|[A-Za-z_][\w.\[\] |]{0,40}[ \t])"
