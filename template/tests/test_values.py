@@ -86,7 +86,7 @@ REFUSED = [
     (math.nan, "x = nan"),
     (np.float64("inf"), "x = np.float64"),
     (pd.NaT, "NaT"),
-    (np.datetime64("NaT"), "NaT"),
+    (np.datetime64("NaT", "ns"), "NaT"),
     (np.array(["NaT"], dtype="datetime64[ns]"), r"x\[0\]"),
     (np.longdouble("0.1"), "more digits than a float"),
     (np.longdouble("nan"), "nan"),
