@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -123,6 +124,8 @@ class Limiter:
         self._asked = self.known
         self._lock = threading.Lock()
         self._bucket = _bucket(stem.with_suffix(".sqlite"))
+        # Not at exit: a process that was forked would close the connection of its parent.
+        weakref.finalize(self, self._bucket.close).atexit = False
         self._set_rate()
 
     def acquire(self, ask: Callable[[], Plan | None]) -> None:
