@@ -11,7 +11,7 @@ import pytest
 
 from quant_team_data import data_client
 from quant_team_data.tickdb import TickDBClient
-from quant_team_utils import settings
+from quant_team_utils import git, settings
 from tests.service import Clock, Service
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,6 +61,19 @@ def service() -> Iterator[Service]:
         yield fake
 
 
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a repository without a commit, untouched by the user's own configuration."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    root = tmp_path / "repository"
+    root.mkdir()
+    git.run(root, "init", "--quiet", "--initial-branch", "main")
+    git.run(root, "config", "user.name", "Alice")
+    git.run(root, "config", "user.email", "alice@users.noreply.invalid")
+    return root
+
+
 def make_clone(root: Path, folder: Path) -> Path:
     """Copy what `quant doctor` reads, commit it, and configure it as `quant setup` does.
 
@@ -68,7 +81,7 @@ def make_clone(root: Path, folder: Path) -> Path:
     """
     from infrastructure import access
     from quant_team_cli.checks_repository import PROGRAMS, hook_settings
-    from quant_team_utils import git, roster
+    from quant_team_utils import roster
 
     shutil.copytree(root, folder, ignore=LEFT_OUT)
     answers = folder / ".copier-answers.yml"

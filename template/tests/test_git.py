@@ -10,19 +10,6 @@ import pytest
 from quant_team_utils import git
 
 
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a repository without a commit, untouched by the user's own configuration."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    root = tmp_path / "repository"
-    root.mkdir()
-    git.run(root, "init", "--quiet", "--initial-branch", "main")
-    git.run(root, "config", "user.name", "Alice")
-    git.run(root, "config", "user.email", "alice@users.noreply.invalid")
-    return root
-
-
 def test_what_a_new_repository_answers(repository: Path) -> None:
     """It has a branch, and neither commits nor changes."""
     assert git.is_repository(repository)

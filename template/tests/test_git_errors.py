@@ -12,19 +12,12 @@ from quant_team_utils import git, git_errors
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a repository with one commit, untouched by the user's own configuration."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "none"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    root = tmp_path / "repository"
-    root.mkdir()
-    git.run(root, "init", "--quiet", "--initial-branch", "main")
-    git.run(root, "config", "user.name", "Alice")
-    git.run(root, "config", "user.email", "alice@users.noreply.invalid")
-    (root / "page.md").write_text("one\n", encoding="utf-8")
-    git.run(root, "add", "page.md")
-    git.run(root, "commit", "--quiet", "-m", "feat: first")
-    return root
+def repository(repository: Path) -> Path:
+    """Return the repository with one commit."""
+    (repository / "page.md").write_text("one\n", encoding="utf-8")
+    git.run(repository, "add", "page.md")
+    git.run(repository, "commit", "--quiet", "-m", "feat: first")
+    return repository
 
 
 Failing = Callable[[Path, pytest.MonkeyPatch], object]
@@ -50,7 +43,7 @@ def locked(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def corrupt(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read an index that is no index."""
+    """Read an index that is not one."""
     (root / ".git" / "index").write_bytes(b"x" * 100)
     git.run(root, "status")
 
