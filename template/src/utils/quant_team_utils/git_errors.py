@@ -36,7 +36,8 @@ ADVICE = {
 }
 _PREFIX = re.compile(r"^(?:fatal|error): ")
 _COMMAND = re.compile(r"^\s+(git \w.*)$", re.MULTILINE)
-_CREDENTIALS = re.compile(r"(?i)\b(https?://)[^/\s@]+@|\b(\w+://[^/\s:@]+:)[^/\s@]+@")
+# A token alone is the user in an address; a password there is known to `redact`.
+_TOKEN = re.compile(r"(?i)\b(https?://)[^/\s@]+(?=@)")
 _LONGEST = 100  # characters of a command line
 
 
@@ -59,12 +60,7 @@ def command(arguments: tuple[str, ...]) -> str:
 
 def clean(text: str) -> str:
     """Return a text without secrets, those in addresses included."""
-    hidden = _CREDENTIALS.sub(_without_credentials, text)
-    return redact(hidden)
-
-
-def _without_credentials(match: re.Match[str]) -> str:
-    return f"{match[1] or match[2]}{HIDDEN}@"
+    return redact(_TOKEN.sub(rf"\g<1>{HIDDEN}", text))
 
 
 def _reasons(said: str) -> list[str]:
