@@ -52,7 +52,7 @@ class Cleanup:
                 yield line
 
     def subject(self, message: bytes) -> str:
-        """Return the subject as text; a byte that is no letter becomes U+FFFD."""
+        """Return the subject as text; a byte that is not a letter becomes U+FFFD."""
         return next(self.lines(message), b"").decode(self.encoding, "replace")
 
 

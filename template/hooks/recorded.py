@@ -110,7 +110,7 @@ def staged() -> Recorded:
 def in_range(revisions: str) -> Recorded:
     """Return what commit B of `A..B` holds, and how it differs from A.
 
-    Where A is not a commit that git knows (there is none before the first), all of B is new.
+    Where A is not a commit that git knows (before the first one, say), all of B is new.
 
     Raises:
         GitError: git does not know B.

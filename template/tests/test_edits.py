@@ -234,7 +234,7 @@ def test_a_command_fails_where_edits_are_gone(
 def test_a_command_that_cannot_compare_says_so(
     team: Path, template: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The update itself is made: this is no failure."""
+    """The update itself is made: this is not a failure."""
     update(team, THEIRS)
     shutil.rmtree(template)
     edits.tell(team)

@@ -41,7 +41,7 @@ NAME = "edits"
 LOST = "the update has lost edits of your team"
 Answers = Mapping[str, Any]
 Render = Callable[[Answers], Tree]
-_ADDRESS = "_src_path"  # to record another address is no update
+_ADDRESS = "_src_path"  # to record another address is not an update
 
 
 class GoneError(updating.UpdateError):

@@ -9,7 +9,7 @@ known by its telling lines: those that it adds and that `theirs` lacks altogethe
 removes and that the merge lacks altogether. It stands if `after` holds each telling line as often
 as the merge does; an added line that the template moved elsewhere may stand there instead. An edit
 without a telling line (a bracket more, two lines swapped) stands if `after` holds each of its lines
-as often as the merge does and also differs from `theirs` by them. Blank lines are no edit. Where
+as often as the merge does and also differs from `theirs` by them. Blank lines are not edits. Where
 the merge conflicts, `theirs` is owed if the conflict was shown, because a person has settled it or
 will, and `ours` if it was not. A line that somebody has rewritten, which no update ever does, is
 not lost.

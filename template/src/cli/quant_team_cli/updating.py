@@ -208,7 +208,7 @@ def _bring_back(worktree: Path, root: Path) -> None:
         UpdateError: a file that is not committed would be overwritten; nothing has changed.
     """
     listed = changes(worktree, "--untracked-files=all", "--ignored")
-    # The hooks and the notebook filter run there, too, and Python compiles what it imports.
+    # The notebook filter runs there, too, and Python compiles what a filter imports.
     paths = [path for _, path in listed if "__pycache__/" not in path]
     _require_committed(root, paths)
     for path in paths:

@@ -45,7 +45,8 @@ SHAPES = {
     "a signed token": ("eyj", r"\b()eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
     "a Fernet key": (
         "=",
-        r"(?<![\w+/:.-])(?<![A-Za-z0-9+/]\n)()(?=[\w-]{0,42}\d)(?=[\w-]{0,42}[a-z])(?=[\w-]{0,42}[A-Z])"
+        r"(?<![\w+/:.-])(?<![A-Za-z0-9+/]\n)()"
+        r"(?=[\w-]{0,42}\d)(?=[\w-]{0,42}[a-z])(?=[\w-]{0,42}[A-Z])"
         r"[A-Za-z0-9_-]{43}=(?![\w=])",
     ),
 }
@@ -68,8 +69,8 @@ PLACES = {
     ),
     "a key in a header": (
         "key auth token cookie",
-        rf"(?i)((?:api-?key(?:-id)?|api-secret-key|(?:auth|private)-token|authorization|cookie){_GAP}"
-        r"(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)\\]+",
+        r"(?i)((?:api-?key(?:-id)?|api-secret-key|(?:auth|private)-token|authorization|cookie)"
+        rf"{_GAP}(?:(?:bearer|basic|token)\s+)?)[^\s\"',;)\\]+",
     ),
     "a bearer token": ("bearer", r"(?i)\b(bearer\s+)[\w.~+/=-]{20,}"),
     "a key": (
