@@ -72,25 +72,30 @@ def lost(
 def stand_clearly(base: bytes, ours: bytes, after: bytes) -> bool:
     """Tell whether all edits stand, whatever the new version renders.
 
-    They do if each has telling lines, and there are as many of those as before. If they do not,
-    that says nothing.
+    They do if each has telling lines, and those are where they were, as often as before. If they
+    do not, that says nothing: the new version may have moved them, or brought the same lines.
 
     Args:
         base: as the old version renders it.
         ours: as the team had it.
         after: as it is now.
     """
+    lines = lines_of(ours)
     untouched = Counter(lines_of(base))
-    team = Counter(lines_of(ours))
+    team = Counter(lines)
     now = Counter(lines_of(after))
-    for hunk in _hunks(lines_of(base), lines_of(ours)):
+    changes = _hunks(lines, lines_of(after))
+    displaced = _sum(changes).removed
+    for hunk in _hunks(lines_of(base), lines):
         added = [line for line in hunk.added if line not in untouched]
         removed = [line for line in hunk.removed if line not in team]
         is_short = any(now[line] < team[line] for line in added)
+        is_moved = any(line in displaced for line in added)
         is_back = any(line in now for line in removed)
+        is_lost = is_short or is_moved or is_back
         is_blank = not hunk.added and not hunk.removed
         is_told = added or removed or is_blank
-        if is_short or is_back or not is_told:
+        if is_lost or not is_told:
             return False
     return True
 
