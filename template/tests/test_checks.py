@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -207,6 +208,18 @@ def test_the_sandbox_is_called_synthetic(root: Path) -> None:
     check = checks.check_service(root)
     assert check.state == "ok"
     assert "SYNTHETIC" in check.detail
+
+
+def test_the_sandbox_answers_without_an_exchange_calendar(root: Path) -> None:
+    """The doctor would wait a second for one; what brings it is imported by nothing else."""
+    program = (
+        "import sys\n"
+        "from quant_team_data.commands import probe_service\n"
+        "print(probe_service()[1], 'exchange_calendars' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", program]
+    printed = subprocess.check_output(command, cwd=root, encoding="utf-8")
+    assert printed == "sandbox False\n"
 
 
 def test_a_missing_key_is_named_with_its_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

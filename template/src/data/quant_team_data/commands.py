@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quant_team_data.lock import Line
 
 PROBE = "AAPL.US"
+SANDBOX_PROBE = "BTCUSDT"  # trades without a calendar, which takes a second to read
 SERIES_COLUMNS = ("symbol", "interval", "source")
 MONTH_COLUMNS = (*SERIES_COLUMNS, "month", "bars")
 PERIODS = {"1w": "weeks", "1M": "months"}
@@ -225,7 +226,8 @@ def probe_service() -> tuple[str, str]:
     tickdb = data_client.client()
     source = data_client.source()
     tickdb.get("/v1/market/intervals/kline", {}, max_retries=0)
-    params = {"symbols": PROBE, "interval": "1m"}
+    symbol = SANDBOX_PROBE if source == "sandbox" else PROBE
+    params = {"symbols": symbol, "interval": "1m"}
     tickdb.get("/v1/market/kline/latest", params, max_retries=0)
     return tickdb.base_url, source
 
