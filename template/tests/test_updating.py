@@ -107,6 +107,43 @@ def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
         updating.require_ready(tmp_path, "x")
 
 
+def filtered(repository: Path) -> Path:
+    """Let git filter notebooks, one of which was run again, and return what the filter writes."""
+    log = repository.parent / "filtered"
+    write(repository / ".gitattributes", "*.ipynb filter=quant-notebook\n")
+    git.run(repository, "add", ".gitattributes")
+    git.run(repository, "commit", "--quiet", "-m", "feat: filter notebooks")
+    clean = f"echo >>'{log}'; sed s/1//"
+    git.run(repository, "config", "filter.quant-notebook.clean", clean)
+    git.run(repository, "config", "filter.quant-notebook.required", "true")
+    write(repository / "notebooks" / "bob" / "a.ipynb", '{"cells": [1]}\n')
+    return log
+
+
+def test_no_notebook_is_filtered_to_see_whether_the_tree_is_clean(repository: Path) -> None:
+    """It takes a process for each that is newer than the index, and they are no obstacle."""
+    log = filtered(repository)
+    write(repository / "notebooks" / "bob" / "a.ipynb", '{"cells": [ ]}\n')
+    updating.require_ready(repository, "topic")
+    assert updating.unmerged(repository) == []
+    assert not log.exists()
+
+
+def test_no_notebook_is_filtered_in_the_worktree(repository: Path, copier: Path) -> None:
+    """There, each is as git has it; git would look into every one that was just checked out."""
+    for number in range(9):
+        path = repository / "notebooks" / "bob" / f"{number}.ipynb"
+        write(path, '{"cells": []}\n')
+        os.utime(path, (0, 0))  # git looks again into what is as new as its index
+    git.run(repository, "add", "--all")
+    git.run(repository, "commit", "--quiet", "-m", "docs: add notebooks")
+    log = filtered(repository)
+    does(copier, "git status --porcelain; echo three >>page.md")
+    updating.update(repository, SOURCE)
+    assert (repository / "page.md").read_text(encoding="utf-8") == "one\ntwo\nthree\n"
+    assert not log.exists()
+
+
 # --- what comes back
 
 

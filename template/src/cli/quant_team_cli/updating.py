@@ -53,11 +53,12 @@ def require_ready(root: Path, topic: str) -> None:
     """
     if not git.is_repository(root):
         raise UpdateError(f"{root} is not a git repository: run `quant setup` first.")
-    for state, path in changes(root, settings=PINNED_BUT_IGNORES):
-        if not path.startswith(FREE):
-            raise UpdateError(
-                f"The work tree is not clean ({state.strip()} {path}): commit or stash first."
-            )
+    # Git need not look at notebooks here: for each that was run again, it starts the filter.
+    others = ("--", ".", *(f":^{folder}" for folder in FREE))
+    for state, path in changes(root, *others, settings=PINNED_BUT_IGNORES):
+        raise UpdateError(
+            f"The work tree is not clean ({state.strip()} {path}): commit or stash first."
+        )
     branch = git.branch(root)
     if branch is None or branch in SHARED_BRANCHES:
         who = roster.me(root) or "HANDLE"
@@ -88,7 +89,12 @@ def is_waiting(root: Path) -> bool:
 
 def unmerged(root: Path) -> list[str]:
     """Return the files in which an update or a merge left a conflict that git knows of."""
-    return git.run(root, "diff", "--name-only", "--diff-filter=U").splitlines()
+    paths = []
+    for entry in git.run(root, "ls-files", "--unmerged", "-z").split("\0"):
+        _, _, path = entry.partition("\t")
+        if path and path not in paths:
+            paths.append(path)
+    return paths
 
 
 def update(root: Path, source: str, *arguments: str) -> list[str]:
@@ -193,7 +199,8 @@ def _worktree(root: Path, parent: Path | None) -> Iterator[Path]:
     """Yield a new worktree of HEAD, and remove it."""
     with tempfile.TemporaryDirectory(prefix="quant-update-", dir=parent) as folder:
         git.run(root, "worktree", "prune")
-        git.run(root, "worktree", "add", "--quiet", "--detach", folder, "HEAD")
+        add = ("worktree", "add", "--quiet", "--detach", folder, "HEAD")
+        git.run(root, *add, settings=FOR_COPIER)
         try:
             yield Path(folder)
         finally:
@@ -207,8 +214,8 @@ def _bring_back(worktree: Path, root: Path) -> None:
     Raises:
         UpdateError: a file that is not committed would be overwritten; nothing has changed.
     """
-    listed = changes(worktree, "--untracked-files=all", "--ignored")
-    # The notebook filter runs there, too, and Python compiles what a filter imports.
+    listed = changes(worktree, "--untracked-files=all", "--ignored", settings=FOR_COPIER)
+    # A filter of the team's own may run there, and Python compiles what it imports.
     paths = [path for _, path in listed if "__pycache__/" not in path]
     _require_committed(root, paths)
     for path in paths:

@@ -47,8 +47,15 @@ PINNED = {
 }
 # For what a member sees in `git status`: there, a personal ignore list is right.
 PINNED_BUT_IGNORES = {key: PINNED[key] for key in PINNED if key != "core.excludesFile"}
-# Copier commits in folders of its own, where no hook is to run, and expects quoted paths.
-FOR_COPIER = PINNED | {"core.hooksPath": os.devnull, "core.quotePath": "true"}
+# Copier commits in folders of its own, where no hook is to run, and expects quoted paths. In the
+# worktree that it updates, notebooks are as git records them: there is nothing to filter.
+FOR_COPIER = PINNED | {
+    "core.hooksPath": os.devnull,
+    "core.quotePath": "true",
+    "filter.quant-notebook.clean": "",
+    "filter.quant-notebook.smudge": "",
+    "filter.quant-notebook.required": "false",
+}
 
 VARIABLES = {
     "GIT_ATTR_NOSYSTEM": "1",
