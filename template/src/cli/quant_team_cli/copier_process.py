@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import click
@@ -31,9 +32,16 @@ class CopierError(QuantError):
 def find() -> list[str]:
     """Return the words that run Copier: from PATH if it is new enough, uvx, pipx, or our own.
 
+    One process asks once, as long as PATH stays: Copier takes half a second to say its version.
+
     Raises:
         CopierError: none is there and an environment for it cannot be made.
     """
+    return list(_find(os.environ.get("PATH")))
+
+
+@cache
+def _find(path: str | None) -> list[str]:
     if _is_recent(["copier"]):
         return ["copier"]
     if shutil.which("uvx"):

@@ -209,13 +209,14 @@ def update(version: str | None) -> None:
     require_reachable(root, template)
     before = updating.uncommitted(root)
     options = [f"--vcs-ref={version}"] if version else []
-    conflicts = updating.update(root, template.source, *options)
-    now = recorded(root).version
-    if updating.uncommitted(root) == before:
-        click.echo(f"Nothing changed: this repository is at {now}.")
-        return
-    click.echo(f"  template {template.version} -> {now}")
-    edits.tell(root)
+    with edits.rendering(root) as render:
+        conflicts = updating.update(root, template.source, *options)
+        now = recorded(root).version
+        if updating.uncommitted(root) == before:
+            click.echo(f"Nothing changed: this repository is at {now}.")
+            return
+        click.echo(f"  template {template.version} -> {now}")
+        edits.tell(root, render)
     updating.require_resolved(conflicts)
     _compile_anew(root)
     line = updating.commit_line(root, before, SUBJECT)
