@@ -217,18 +217,6 @@ def test_a_command_prints_the_table(team: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
-def test_the_old_version_is_rendered_while_the_update_runs(team: Path, template: Path) -> None:
-    """Once, and before anybody asks for it: the answers of HEAD are known."""
-    with edits.rendering(team) as render:
-        update(team, MERGED)
-        found = find_update(team)
-        assert found is not None
-        assert render(found.old)["page.md"].read().decode() == BASE
-        shutil.rmtree(template / "1.0")
-        assert render(found.old)["page.md"].read().decode() == BASE
-        assert render(found.new)["page.md"].read().decode() == THEIRS
-
-
 def test_a_command_fails_where_edits_are_gone(
     team: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,9 +19,8 @@ of branches is not an update: git merges it, and each branch had its own look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -115,41 +114,8 @@ def check_edits(root: Path) -> Check:
     return Check(NAME, "ok", f"of the last update: {comparison.summary()}")
 
 
-@contextmanager
-def rendering(root: Path) -> Iterator[Render]:
-    """Yield what renders answers; those of HEAD it renders at once, while an update runs.
-
-    Args:
-        root: the team repository.
-
-    Raises:
-        CopierError: Copier is not here and cannot be installed.
-    """
-    copier = copier_process.find()
-    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
-
-        def by_copier(answers: Answers) -> Tree:
-            return stack.enter_context(trees.rendering(root, answers, copier))
-
-        head = _answers(root, "HEAD")
-        # Two runs of pipx at once could both make the environment that it lacks at first.
-        is_early = head is not None and copier[0] != "pipx"
-        early = pool.submit(by_copier, head or {}) if is_early else None
-
-        def render(answers: Answers) -> Tree:
-            if early and answers == head:
-                return early.result()
-            return by_copier(answers)
-
-        yield render
-
-
-def tell(root: Path, render: Render | None = None) -> None:
+def tell(root: Path) -> None:
     """Print what the update in the work tree did to the team's edits.
-
-    Args:
-        root: the team repository.
-        render: returns what the template makes of answers; default: Copier does.
 
     Raises:
         GoneError: edits are gone; the text names the way back.
@@ -158,7 +124,7 @@ def tell(root: Path, render: Render | None = None) -> None:
     if update is None:
         return
     try:
-        comparison = compare(root, update, render=render)
+        comparison = compare(root, update)
     except QuantError as error:
         click.echo(f"  cannot say what became of your edits: {error}", err=True)
         return

@@ -15,7 +15,7 @@ import click
 import yaml
 
 from infrastructure import access
-from quant_team_cli import edits, updating
+from quant_team_cli import copier_process, edits, updating
 from quant_team_cli.setup import add_notebook_folders
 from quant_team_cli.template import read_answers, recorded, require_reachable
 from quant_team_utils import console, git, roster
@@ -203,16 +203,16 @@ def edit(path: Path | None) -> None:
     old = read_answers(root)["team"]
     updating.require_ready(root, "team")
     require_reachable(root, recorded(root))
+    copier_process.find()
     before = updating.uncommitted(root)
-    with edits.rendering(root) as render:
-        team = apply_file(root, old, path) if path else apply_editor(root, old)
-        if team is None:
-            click.echo("Nothing changed.")
-            return
-        phrases = describe(old, team)
-        for phrase in phrases:
-            click.echo(f"  {phrase}")
-        edits.tell(root, render)
+    team = apply_file(root, old, path) if path else apply_editor(root, old)
+    if team is None:
+        click.echo("Nothing changed.")
+        return
+    phrases = describe(old, team)
+    for phrase in phrases:
+        click.echo(f"  {phrase}")
+    edits.tell(root)
     updating.require_resolved(updating.unmerged(root))
     for warning in access.warnings(roster.load(root)):
         click.echo(f"  warning: {warning}", err=True)

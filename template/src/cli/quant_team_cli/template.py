@@ -209,14 +209,13 @@ def update(version: str | None) -> None:
     require_reachable(root, template)
     before = updating.uncommitted(root)
     options = [f"--vcs-ref={version}"] if version else []
-    with edits.rendering(root) as render:
-        conflicts = updating.update(root, template.source, *options)
-        now = recorded(root).version
-        if updating.uncommitted(root) == before:
-            click.echo(f"Nothing changed: this repository is at {now}.")
-            return
-        click.echo(f"  template {template.version} -> {now}")
-        edits.tell(root, render)
+    conflicts = updating.update(root, template.source, *options)
+    now = recorded(root).version
+    if updating.uncommitted(root) == before:
+        click.echo(f"Nothing changed: this repository is at {now}.")
+        return
+    click.echo(f"  template {template.version} -> {now}")
+    edits.tell(root)
     updating.require_resolved(conflicts)
     _compile_anew(root)
     line = updating.commit_line(root, before, SUBJECT)

@@ -125,6 +125,9 @@ def rendering(
 ) -> Iterator[dict[str, File]]:
     """Yield what the template makes of recorded answers, at the version that they record.
 
+    Never while another Copier runs: all share one mirror of the template, which each fetches first
+    and where two at once fail.
+
     Args:
         root: the team repository, from which a source such as `../template` is found.
         answers: as `.copier-answers.yml` records them.
