@@ -5,8 +5,9 @@
 A day is a working day. Members work on branches of their own, in clones of their own, two at once;
 what they finish is merged. Every 20 days the template has a release and a senior updates to it;
 every third time by the product's command, while another one changes the roster, else with Copier
-itself. The ledger is compared with `develop` every day, the whole tree with a fresh copy before
-each update. Commits have the simulated day as their date; one seed gives one year.
+itself. The ledger is compared with `develop` on every day that changes it, the whole tree with a
+fresh copy before every third update and at the end. Commits have the simulated day as their date;
+one seed gives one year.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Year:
         self.ledger = self.team.ledger
         self.desk = Desk(environment, folder / "desk")
         self.pool = ThreadPoolExecutor(2)
+        self.checked = 0  # of the pushes
         self.operation = ""
 
     def run(self, days: int) -> None:
@@ -137,23 +139,24 @@ class Year:
         self._merge(pair)
         path = self.random.choice(self.office.owned)
         place = self.random.random()
-        for member in pair:
-            self.operation = f"{member.handle} edits {path}, as does another"
+        symbol = self.random.choice(SYMBOLS)
+        start = self.random.randrange(1, 12)
+
+        def write(member: Member, month: int) -> None:
             member.begin("both")
             insert_mark(member, path, seeded(place))
             member.commit("docs: say the same", path)
-        symbol = self.random.choice(SYMBOLS)
-        start = self.random.randrange(1, 12)
-        for member, month in zip(pair, (start, start + 1), strict=True):
             lock_month(member, symbol, f"2020-{month:02d}", self.desk)
+
+        self.operation = f"two edit {path}"
+        self._at_once([partial(write, pair[0], start), partial(write, pair[1], start + 1)])
         self._merge(pair)
 
     def _merge(self, members: Iterable[Member]) -> None:
         """Merge the open branches of some members, who all start from the same develop."""
         busy = [member for member in members if member.branch]
-        for member in busy:
-            self.operation = f"{member.handle} merges {member.branch}"
-            member.merge_locally()
+        self.operation = f"{' and '.join(member.handle for member in busy)} merge"
+        self._at_once([member.merge_locally for member in busy])
         for member in busy:
             self.operation = f"{member.handle} pushes develop"
             self.ledger.merge(member.publish())
@@ -171,8 +174,8 @@ class Year:
     def _update(self) -> None:
         """Close the month; release the template, and let a senior update the team to it.
 
-        Meanwhile develop is compared with a fresh copy of the release before, the other senior
-        changes the roster or asks the doctor, and the others work.
+        Meanwhile the other senior changes the roster, and develop is compared with a fresh copy of
+        the release before; or that senior asks the doctor. The others work.
         """
         team = self.team
         before = self.releases.version
@@ -184,12 +187,12 @@ class Year:
         one, two = (alice, bob) if is_dear else (bob, alice)
         others = [each for each in team.active if each not in (one, two)]
         roster = team.roster
-        meanwhile = partial(be_well, two, NEWER)
+        meanwhile = [partial(be_well, two, NEWER)]
         if is_dear:
             roster = team.next_roster(roster, self.random)
-            meanwhile = partial(edit_team, two, roster)
+            meanwhile = [partial(edit_team, two, roster), partial(team.compare, before)]
         update = partial(update_template if is_dear else update_bare, one, version)
-        self._let_work(others, update, meanwhile, partial(team.compare, before))
+        self._let_work(others, update, *meanwhile)
         self._merge([one])
         self._merge_finished(others)
         if roster is not team.roster:
@@ -224,7 +227,9 @@ class Year:
 
     def _check(self) -> None:
         self.operation = "the evening"
-        self.ledger.check(self.office.origin)
+        if self.checked != self.office.pushes:
+            self.ledger.check(self.office.origin)
+            self.checked = self.office.pushes
         for member in self.team.members.values():
             member.check_loose()
 
@@ -234,10 +239,10 @@ class Year:
         self._merge(team.active)
         self._check()
         self.operation = "the end"
+        self.ledger.check(self.office.origin)
         tasks = [partial(be_well, member) for member in team.active]
-        verify = partial(team.seniors[0].quant, "data", "verify")
         self._at_once([partial(team.compare, self.releases.version), *tasks])
-        self._at_once([verify])
+        team.seniors[0].quant("data", "verify")
 
 
 def be_well(member: Member, *accepted: str) -> None:

@@ -104,8 +104,9 @@ class Ledger(Change):
                 raise LostError(f"{path} is gone from develop")
             if tree[path][1] != blob:
                 raise LostError(f"{path} is not what its author committed")
-        self._check_texts(origin)
-        there = facts(ask(origin, "show", f"develop:{LOCK}").decode())
+        found = contents(origin, "develop", {*self.texts, LOCK})
+        self._check_texts(found)
+        there = facts(found.get(LOCK, b"").decode())
         for missing in sorted(self.agreed - there):
             raise LostError(f"{LOCK} has lost the line {missing}")
         reachable = set(ask(origin, "rev-list", "--branches").decode().split())
@@ -127,8 +128,7 @@ class Ledger(Change):
             why = "was taken back and is there again" if mark in self.taken else "is not known"
             raise LostError(f"{mark} in {found[mark][0]} {why}")
 
-    def _check_texts(self, origin: Path) -> None:
-        found = contents(origin, "develop", self.texts)
+    def _check_texts(self, found: Mapping[str, bytes]) -> None:
         for path, text in self.texts.items():
             if path not in found:
                 raise LostError(f"{path} is gone from develop")

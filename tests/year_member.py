@@ -19,6 +19,9 @@ from tests.conftest import TeamEnvironment
 from tests.year_ledger import LOCK, Change, LostError, ask, facts
 
 NOTES = "docs/team-notes.md"  # where the team repeats edits of files that the template removed
+RESULTS = "results/"
+# No process to tidy up after each command: it takes as long as the command.
+QUICK = {"gc.auto": "0", "maintenance.auto": "false"}
 # Personal settings that change what git prints or does; each member has some of them.
 SETTINGS = {
     "alice": {"apply.whitespace": "error", "diff.noprefix": "true"},
@@ -39,6 +42,7 @@ class Office:
         environment: in which `quant` runs.
         today: the simulated day.
         number: of that day, from 1.
+        pushes: how often develop was pushed.
         owned: the paths that the template owns, or owned in the last full comparison.
     """
 
@@ -47,6 +51,7 @@ class Office:
     environment: TeamEnvironment
     today: date = date(2024, 1, 1)
     number: int = 0
+    pushes: int = 0
     owned: Sequence[str] = ()
 
     def install_copier(self) -> None:
@@ -70,8 +75,11 @@ class Member:
     age: int = 0
     pending: Change = field(default_factory=Change)
     loose: dict[str, bytes] = field(default_factory=dict)
+    rerun: list[str] = field(default_factory=list)
     operation: str = ""
     written: int = 0
+    fetched: int = 0  # of the pushes
+    merged: int = 0  # of the pushes, into the clone's own develop
     elsewhere: Path | None = None
 
     @property
@@ -190,13 +198,17 @@ class Member:
     def head(self) -> str:
         return ask(self.clone, "rev-parse", "HEAD").decode().strip()
 
+    def fetch(self) -> None:
+        """Fetch develop, unless nobody has pushed since."""
+        if self.fetched != self.office.pushes:
+            self.fetched = self.office.pushes
+            self.git("fetch", "--quiet", "origin", "develop")
+
     def begin(self, topic: str) -> None:
         """Switch to a new branch off the newest develop."""
-        self.git("fetch", "--quiet")
-        self.git("switch", "--quiet", "develop")
-        self.git("merge", "--quiet", "--ff-only", "origin/develop")
+        self.fetch()
         self.branch = f"feature/{self.handle}/{topic}-{self.office.number}"
-        self.git("switch", "--quiet", "-c", self.branch)
+        self.git("switch", "--quiet", "--no-track", "-c", self.branch, "origin/develop")
         self.pending = Change()
         self.age = 0
 
@@ -208,11 +220,9 @@ class Member:
         self.pending.commits.add(self.head())
 
     def sweep(self) -> None:
-        """Commit what is modified and was left for later; untracked files and notebooks stay."""
-        options = ("-z", "--no-renames", "--untracked-files=no", "--porcelain")
-        entries = ask(self.clone, "status", *options).decode().split("\0")
-        # Git names a notebook that was run again until the next `git add`: its size has changed.
-        paths = [entry[3:] for entry in entries if entry and not entry.endswith(".ipynb")]
+        """Commit what is modified and was left for later; results and notebooks stay."""
+        edited = [path for path in self.loose if not path.endswith(".ipynb")]
+        paths = [path for path in edited if not path.startswith(RESULTS)]
         if paths:
             self.commit("docs: commit what was left", *paths)
             for path in paths:
@@ -228,9 +238,10 @@ class Member:
         # branch with another version of it writes that one.
         for path in self.pending.files:
             self.loose.pop(path, None)
-        self.git("fetch", "--quiet")
+        self.fetch()
         self.git("switch", "--quiet", "develop")
-        self.git("merge", "--quiet", "--ff-only", "origin/develop")
+        if self.merged != self.fetched:
+            self.git("merge", "--quiet", "--ff-only", "origin/develop")
         self._merge("merge", "--quiet", "--no-ff", "--no-edit", self.branch)
 
     def publish(self) -> Change:
@@ -238,6 +249,8 @@ class Member:
         if self.start("git", "push", "--quiet", "origin", "develop").returncode:
             self._merge("pull", "--quiet", "--no-rebase", "--no-edit", "origin", "develop")
             self.git("push", "--quiet", "origin", "develop")
+        self.office.pushes += 1
+        self.fetched = self.merged = self.office.pushes
         done, self.pending, self.branch = self.pending, Change(), ""
         return done
 

@@ -15,7 +15,7 @@ from tests import year_text
 from tests.conftest import git
 from tests.releases import render
 from tests.year_ledger import Ledger, LostError, contents, listing
-from tests.year_member import SETTINGS, Member, Office
+from tests.year_member import QUICK, SETTINGS, Member, Office
 from tests.year_template import STARTERS, Releases
 
 ADDRESS = "https://template.invalid/template.git"
@@ -108,6 +108,7 @@ class Team:
             "user.name": handle.title(),
             "user.email": f"{handle}@users.noreply.invalid",
             f"url.{self.releases.history}.insteadOf": ADDRESS,
+            **QUICK,
             **SETTINGS[handle],
         }
         for key, value in settings.items():

@@ -13,6 +13,7 @@ from tests import year_text
 
 EXTRA = "src/features/quant_team_features/extra.py"
 Plant = Callable[[Path], object]
+LEFT_OUT = ("tests", "docs/decisions")
 STARTERS = (
     "config/environments/research.yaml",
     "src/strategies/quant_team_strategies/momentum.py",
@@ -29,10 +30,10 @@ class Releases:
     """
 
     def __init__(self, snapshot: Path, folder: Path, plant: Plant | None = None) -> None:
-        """Start with the working tree as the first release, but for the tests that it ships.
+        """Start with the working tree as the first release, but for its tests and decisions.
 
-        A third of the files are tests, which nobody runs or edits here; an update renders every
-        file several times.
+        Those are half of the files; an update renders every file several times. Nobody runs the
+        tests here, and other pages are edited.
 
         Args:
             snapshot: the working tree.
@@ -42,8 +43,8 @@ class Releases:
         self.source = folder / "source"
         ignored = shutil.ignore_patterns(".git")
         shutil.copytree(snapshot, self.source, ignore=ignored)
-        for path in self.files.glob("tests/test_*.py"):
-            path.unlink()
+        for name in LEFT_OUT:
+            shutil.rmtree(self.files / name)
         if plant:
             plant(self.source)
         self.history = open_history(folder / "none", folder / "history")

@@ -18,6 +18,8 @@ from tests.year_member import Member
 
 STRATEGIES = "src/strategies/quant_team_strategies"
 SYMBOLS = ("AAPL.US", "MSFT.US", "GOOGL.US", "NVDA.US", "SPY.US", "TSLA.US")
+BY_COMMAND = 0.04  # of the months that are locked
+RERUN = 2  # notebooks of a member at most
 Work = Callable[[Member, Random, Desk], None]
 
 STRATEGY = '''"""{title}."""
@@ -179,6 +181,10 @@ def rerun_notebook(member: Member, random: Random, desk: Desk) -> None:
         cells = json.loads((member.clone / path).read_bytes())["cells"]
         texts = [re.sub(r"print\('(.*)'\)", r"\1", cell["source"][0]) for cell in cells]
         member.leave_loose(path, notebook(texts, outputs=True))
+        member.rerun.append(path)
+    # At each command, git filters every one that it has not seen with these outputs.
+    if len(member.rerun) > RERUN:
+        member.git("add", member.rerun.pop(0))
     insert(member, random, desk)
 
 
@@ -222,7 +228,8 @@ def commit_results(member: Member) -> None:
 def lock_data(member: Member, random: Random, desk: Desk) -> None:
     """Agree on a month of a symbol."""
     month = f"{random.choice((2021, 2022))}-{random.randrange(1, 13):02d}"
-    lock_month(member, random.choice(SYMBOLS), month, None if random.random() < 0.1 else desk)
+    is_by_command = random.random() < BY_COMMAND
+    lock_month(member, random.choice(SYMBOLS), month, None if is_by_command else desk)
 
 
 def lock_month(member: Member, symbol: str, month: str, desk: Desk | None) -> None:
