@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from quant_team_data import data_client
-from quant_team_data.markets import bar_end, market_of, sessions
+from quant_team_data.calendars import sessions
+from quant_team_data.markets import bar_end, market_of
 from quant_team_data.tickdb import TickDBClient
 from quant_team_data.transport import SandboxTransport
 

@@ -1,21 +1,17 @@
-"""Symbols, sessions and intervals are those of the real markets."""
+"""Symbols, boards and intervals are those of the real markets."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
-from quant_team_data import markets
 from quant_team_data.errors import AmbiguousSymbolError, BadRequestError, SymbolNotFoundError
 from quant_team_data.markets import (
     bar_end,
-    bar_opens,
     canonical,
     check_interval,
     market_of,
-    milliseconds,
-    sessions,
 )
 
 
@@ -35,8 +31,8 @@ from quant_team_data.markets import (
         ("BTC.BITSTAMP", "crypto", None, "USD", 365, True),
         ("BTCUSDT.BINANCE", "crypto", None, "USD", 365, True),
         ("ETHBTC", "crypto", None, "BTC", 365, True),
-        ("EURUSD", "forex", "24/5", "USD", 252, False),
-        ("USDJPY", "forex", "24/5", "JPY", 252, False),
+        ("EURUSD", "forex", "24/5", "USD", 260, False),
+        ("USDJPY", "forex", "24/5", "JPY", 260, False),
         ("BU2609", "futures", "XSHG", "CNY", 252, False),
     ],
 )
@@ -117,146 +113,30 @@ def test_a_bar_ends_with_its_period(
     assert bar_end(opened.replace(tzinfo=UTC), interval) == end.replace(tzinfo=UTC)
 
 
-def hours(symbol: str, day: date) -> list[str]:
-    """Return a day's sessions as UTC clock times."""
-    found = sessions(market_of(symbol), day, day)
-    return [f"{begin:%H:%M}-{end:%H:%M}" for session in found for begin, end in session.hours]
-
-
 @pytest.mark.parametrize(
-    ("symbol", "day", "expected"),
+    ("symbol", "currency", "lot", "same_day_sale", "price_limit"),
     [
-        ("AAPL.US", date(2024, 7, 2), ["13:30-20:00"]),
-        ("AAPL.US", date(2024, 7, 3), ["13:30-17:00"]),  # half day
-        ("AAPL.US", date(2024, 7, 4), []),  # holiday
-        ("AAPL.US", date(2024, 3, 8), ["14:30-21:00"]),  # the Friday before New York's summer time
-        ("AAPL.US", date(2024, 3, 11), ["13:30-20:00"]),
-        ("700.HK", date(2024, 7, 3), ["01:30-04:00", "05:00-08:00"]),  # lunch
-        ("700.HK", date(2024, 2, 9), ["01:30-04:00"]),  # the eve of the lunar new year
-        ("700.HK", date(2024, 2, 12), []),
-        ("600519.SH", date(2024, 7, 3), ["01:30-03:30", "05:00-07:00"]),
-        ("600519.SH", date(2024, 10, 2), []),  # the golden week
-        ("BTCUSDT", date(2024, 7, 6), ["00:00-00:00"]),  # a Saturday
-        ("EURUSD", date(2024, 7, 5), ["00:00-00:00"]),
-        ("EURUSD", date(2024, 7, 6), []),
+        ("AAPL.US", "USD", 1, True, None),
+        ("700.HK", "HKD", None, True, None),
+        ("8001.HK", "HKD", None, True, None),  # GEM
+        ("80700.HK", "CNY", None, True, None),  # Tencent's renminbi counter
+        ("600519.SH", "CNY", 100, False, 0.1),
+        ("688981.SH", "CNY", 100, False, 0.2),  # STAR
+        ("900901.SH", "USD", 100, False, 0.1),  # B share
+        ("000001.SZ", "CNY", 100, False, 0.1),
+        ("300750.SZ", "CNY", 100, False, 0.2),  # ChiNext
+        ("200002.SZ", "HKD", 100, False, 0.1),  # B share
+        ("830799.BJ", "CNY", 100, False, 0.3),
     ],
 )
-def test_sessions_are_those_of_the_exchange(
+def test_the_board_decides_the_rules(
     symbol: str,
-    day: date,
-    expected: list[str],
+    currency: str,
+    lot: int | None,
+    same_day_sale: bool,
+    price_limit: float | None,
 ) -> None:
-    """Half days, holidays, lunch breaks and summer time are real. [calendar]"""
-    assert hours(symbol, day) == expected
-
-
-def test_bars_count_from_the_opening_and_from_the_lunch_break() -> None:
-    """Hong Kong's hours open at 9:30, 10:30, 11:30, 13:00, 14:00, 15:00 of its clock."""
-    (session,) = sessions(market_of("700.HK"), date(2024, 7, 3), date(2024, 7, 3))
-    opens = [datetime.fromtimestamp(at / 1000, UTC) for at in bar_opens(session, "1h")]
-    assert [f"{at:%H:%M}" for at in opens] == ["01:30", "02:30", "03:30", "05:00", "06:00", "07:00"]
-    assert bar_opens(session, "1w") == [milliseconds(datetime(2024, 7, 1, tzinfo=UTC))]
-    assert bar_opens(session, "1M") == [milliseconds(datetime(2024, 7, 1, tzinfo=UTC))]
-
-
-# Gaps
-
-FIRST = datetime(2024, 1, 2, tzinfo=UTC)
-STOP = datetime(2024, 1, 31, tzinfo=UTC)
-HOUR = 3_600_000
-Found = tuple[str, str, int, int]
-
-
-def opens(symbol: str, interval: str) -> list[int]:
-    """Return the opens of all bars of January 2024, in ms UTC."""
-    found: set[int] = set()
-    for session in sessions(market_of(symbol), FIRST.date(), STOP.date()):
-        found.update(bar_opens(session, interval))
-    low, high = milliseconds(FIRST), milliseconds(STOP)
-    return sorted(at for at in found if low <= at < high)
-
-
-def january(day: float) -> int:
-    """Return a time in ms UTC; 11.5 is noon of the eleventh."""
-    first = datetime(2024, 1, 1, tzinfo=UTC)
-    return milliseconds(first + timedelta(days=day - 1))
-
-
-def gaps(
-    symbol: str,
-    interval: str,
-    there: list[int],
-) -> list[markets.Gap]:
-    low, high = milliseconds(FIRST), milliseconds(STOP)
-    return markets.gaps(market_of(symbol), interval, there, low, high)
-
-
-ALL_HOURS = ("01-11 14:30", "01-11 20:30", 7, 1)
-A_WEEKEND_AND_A_HOLIDAY_BETWEEN = ("01-11 14:30", "01-16 20:30", 21, 3)
-TWO_DAYS = [
-    ("01-11 00:00", "01-11 00:00", 1, 1),
-    ("01-17 00:00", "01-18 00:00", 2, 2),
-]
-AN_AFTERNOON_AND_A_DAY = [
-    ("01-11 19:30", "01-11 20:30", 2, 0),
-    ("01-12 14:30", "01-12 20:30", 7, 1),
-]
-TWICE_IN_A_DAY = [
-    ("01-11 15:30", "01-11 15:30", 1, 0),
-    ("01-11 18:30", "01-11 19:30", 2, 0),
-]
-UP_TO_LUNCH = ("01-11 01:30", "01-11 03:30", 3, 0)
-A_SATURDAY = ("01-13 00:00", "01-13 20:00", 6, 1)
-
-
-@pytest.mark.parametrize(
-    ("symbol", "interval", "lost", "expected"),
-    [
-        ("AAPL.US", "1h", [], []),
-        ("AAPL.US", "1h", [(11, 12)], [ALL_HOURS]),
-        ("AAPL.US", "1h", [(11, 17)], [A_WEEKEND_AND_A_HOLIDAY_BETWEEN]),
-        ("AAPL.US", "1h", [(11.61, 11.7)], [("01-11 15:30", "01-11 16:30", 2, 0)]),
-        ("AAPL.US", "1h", [(11.8, 13)], AN_AFTERNOON_AND_A_DAY),
-        ("AAPL.US", "1h", [(11.62, 11.66), (11.75, 11.83)], TWICE_IN_A_DAY),
-        ("AAPL.US", "1d", [(11, 12), (17, 19)], TWO_DAYS),
-        ("AAPL.US", "1w", [(8, 9)], [("01-08 00:00", "01-08 00:00", 1, 1)]),
-        ("700.HK", "1h", [(11, 11.2)], [UP_TO_LUNCH]),
-        ("BTCUSDT", "4h", [(13, 14)], [A_SATURDAY]),
-    ],
-)
-def test_gaps_are_those_of_the_calendar(
-    symbol: str,
-    interval: str,
-    lost: list[tuple[float, float]],
-    expected: list[Found],
-) -> None:
-    """Whole days in a row are one gap, weekends and holidays are not; parts of a day are apart."""
-    there = opens(symbol, interval)
-    for low, high in lost:
-        there = [at for at in there if not january(low) <= at < january(high)]
-    found = gaps(symbol, interval, there)
-    texts = [(f"{gap.first:%m-%d %H:%M}", f"{gap.last:%m-%d %H:%M}") for gap in found]
-    counts = [(gap.bars, gap.days) for gap in found]
-    assert texts == [row[:2] for row in expected]
-    assert counts == [row[2:] for row in expected]
-
-
-@pytest.mark.parametrize(("symbol", "hours"), [("AAPL.US", 5), ("700.HK", -8)])
-def test_daily_bars_may_carry_the_midnight_of_their_exchange(symbol: str, hours: int) -> None:
-    """Neither UTC's nor the exchange's midnight makes a gap."""
-    there = [at + hours * HOUR for at in opens(symbol, "1d")]
-    assert gaps(symbol, "1d", there) == []
-
-
-def test_a_calendar_that_ends_is_an_error_only_once_its_end_has_passed() -> None:
-    """Days to come may be unknown; a day of the past that nobody knows is one sentence."""
-    market = market_of("AAPL.US")
-    end = markets.known_until(market)
-    beyond = end + timedelta(days=1)
-    assert sessions(market, end, beyond, today=end)[-1].day == end
-    told = f"ends on {end}.*pip install --upgrade exchange_calendars"
-    with pytest.raises(markets.CalendarError, match=told):
-        sessions(market, end, beyond, today=beyond)
-    low = milliseconds(datetime(end.year, end.month, end.day, tzinfo=UTC))
-    with pytest.raises(markets.CalendarError):
-        markets.gaps(market, "1d", [], low, low + 3 * 24 * HOUR, today=date.max)
+    """Not the suffix alone. [currency]"""
+    market = market_of(symbol)
+    found = (market.currency, market.lot, market.same_day_sale, market.price_limit)
+    assert found == (currency, lot, same_day_sale, price_limit)

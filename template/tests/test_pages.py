@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import data_client, errors, markets, messages
+from quant_team_data import calendars, data_client, errors, markets, messages
 from quant_team_data.data_client import (
     TickDBClient,
     fetch_bars,
@@ -189,7 +189,7 @@ def test_a_closed_bar_is_closed_and_stays_as_it_is(symbol: str, first: date) -> 
 def edges(market: markets.Market, first: date) -> list[datetime]:
     """Return the seconds around every open, pause and close of a week."""
     found = []
-    for session in markets.sessions(market, first, first + 8 * DAY):
+    for session in calendars.sessions(market, first, first + 8 * DAY):
         for hours in session.hours:
             for edge in hours:
                 found += [edge + timedelta(seconds=seconds) for seconds in (-1, 0, 1, 60)]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import data_client, errors, markets
+from quant_team_data import calendars, data_client, errors, markets
 from quant_team_data.data_client import (
     TickDBError,
     fetch_many,
@@ -178,8 +178,8 @@ def test_symbols_come_from_all_pages_once_though_the_list_moves(service: Service
 def test_trading_days_are_asked_month_by_month() -> None:
     """At most 31 days a query; half days are marked, and the calendar agrees."""
     days = data_client.client().trading_days("US", date(2024, 6, 1), date(2024, 8, 15))
-    calendar = markets.sessions(markets.market_of("AAPL.US"), date(2024, 6, 1), date(2024, 8, 15))
-    assert list(days) == [session.day for session in calendar]
+    known = calendars.sessions(markets.market_of("AAPL.US"), date(2024, 6, 1), date(2024, 8, 15))
+    assert list(days) == [session.day for session in known]
     assert [day for day, half in days.items() if half] == [date(2024, 7, 3)]
     afternoon = data_client.client().trading_sessions("HK")[0].trading_sessions[1]
     assert (afternoon.begin_time, afternoon.end_time) == (1300, 1600)

@@ -280,18 +280,15 @@ def _print_gaps() -> None:
 
 
 def _gap_rows(series: Series) -> Iterator[tuple[str, ...]]:
-    from quant_team_data import cache, markets
+    from quant_team_data import cache, coverage, markets
 
-    stored = cache.load(series)
-    opens = stored.bars["time"].to_physical().to_list()
     market = markets.market_of(series.symbol)
     period = PERIODS.get(series.interval, "days")
-    for low, high in stored.proven:
-        for gap in markets.gaps(market, series.interval, opens, low, high):
-            missing = f"{gap.days} whole {period}" if gap.days else "within a day"
-            ends = [f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.first, gap.last)]
-            name = (series.symbol, series.interval, series.source)
-            yield (*name, missing, *ends, f"{gap.bars:,}")
+    name = (series.symbol, series.interval, series.source)
+    for gap in coverage.measure(cache.load(series).bars, market, series.interval).gaps:
+        missing = f"{gap.days} whole {period}" if gap.days else "within a day"
+        ends = [f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.first, gap.last)]
+        yield (*name, missing, *ends, f"{gap.bars:,}")
 
 
 def _extent(bars: pl.DataFrame) -> list[str]:

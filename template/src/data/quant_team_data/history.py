@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import cache, clients, errors, limits, markets, messages
+from quant_team_data import cache, calendars, clients, errors, limits, markets, messages
 from quant_team_data.cache import Series, Slice
 from quant_team_data.markets import DAY, canonical, check_interval, milliseconds, shortest
 from quant_team_data.pages import PAGE
@@ -213,12 +213,12 @@ def _requests(
     last = min(asked.stop, now).date()
     try:
         market = markets.market_of(series.symbol)
-        days = markets.sessions(market, asked.first.date(), last, today=now.date())
+        days = calendars.sessions(market, asked.first.date(), last, today=now.date())
     except QuantError:  # an ambiguous symbol, or a year that the calendar lacks
         return 1 + int(
             (asked.stop - asked.first).total_seconds() // (PAGE * shortest(series.interval))
         )
-    bars = sum(len(markets.bar_opens(day, series.interval)) for day in days)
+    bars = sum(len(calendars.bar_opens(day, series.interval)) for day in days)
     return -(-bars // PAGE)
 
 

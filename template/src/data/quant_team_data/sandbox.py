@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from quant_team_data import markets, synthetic
+from quant_team_data import calendars, synthetic
+from quant_team_data.calendars import Session
 from quant_team_data.listings import BASE, EPOCH, Listing, generator
-from quant_team_data.markets import DAY, INTERVALS, Session, market_of
+from quant_team_data.markets import DAY, INTERVALS, market_of
 from quant_team_data.sandbox_requests import (
     Data,
     Params,
@@ -240,7 +241,7 @@ def _trade_days(params: Params, now: int) -> Data:
         message = "market, beg_day and end_day are required, as in US, 20240102"
         raise RequestError(400, "2001", message) from None
     today = datetime.fromtimestamp(now / 1000, UTC).date()
-    found = markets.sessions(market, first, last, today=today)
+    found = calendars.sessions(market, first, last, today=today)
     return {
         "market": params["market"],
         "trade_days": [_day_text(session) for session in found],

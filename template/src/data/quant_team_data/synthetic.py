@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_team_data import markets
+from quant_team_data import calendars, markets
+from quant_team_data.calendars import Session
 from quant_team_data.listings import EPOCH, HABITS, LAST_DAY, Listing, generator, invent
-from quant_team_data.markets import DAY, Market, Session, milliseconds
+from quant_team_data.markets import DAY, Market, milliseconds
 
 MINUTE = 60_000  # milliseconds
 FRACTIONAL_LOT = 10_000  # lots in one unit of what can be traded in fractions
@@ -65,7 +66,7 @@ def bars(
     sessions: list[Session] = []
     opens: set[int] = set()
     for session in _newest_sessions(listing.market, interval, limit, now, start, end):
-        inside = {at for at in markets.bar_opens(session, interval) if start <= at <= end}
+        inside = {at for at in calendars.bar_opens(session, interval) if start <= at <= end}
         if (sessions and not inside) or len(opens) > limit:
             break
         if inside:
@@ -99,7 +100,7 @@ def _newest_sessions(
     until = min(
         _day(end) + reach,
         today + DAY,
-        markets.known_until(market),
+        calendars.known_until(market),
         LAST_DAY,
     )
     enough = limit * 2 * reach + 20 * DAY  # weekends and holidays included
@@ -108,7 +109,7 @@ def _newest_sessions(
         _day(min(start, end)),
         until - enough,
     )
-    known = markets.sessions(
+    known = calendars.sessions(
         market,
         since,
         until,
@@ -156,7 +157,7 @@ def _labels(
     interval: str,
 ) -> Column:
     """Return the open of the bar that each minute belongs to."""
-    opens = np.array(markets.bar_opens(session, interval))
+    opens = np.array(calendars.bar_opens(session, interval))
     begun = np.searchsorted(opens, minute, side="right")
     return opens[begun - 1]
 

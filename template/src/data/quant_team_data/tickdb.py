@@ -316,7 +316,7 @@ class TickDBClient:
     def trading_days(self, market: str, start: date, end: date) -> dict[date, bool]:
         """Return the trading days of a market, and whether each is a half day.
 
-        TickDB knows a year back; `quant_team_data.markets.sessions` knows more, with the hours.
+        TickDB knows a year back; `quant_team_data.calendars.sessions` knows more, with the hours.
 
         Args:
             market: US, HK or CN.
