@@ -12,7 +12,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from quant_team_data import data_client, sandbox
-from quant_team_data.markets import INTERVALS, milliseconds
+from quant_team_data.calendars import trading_dates
+from quant_team_data.markets import (
+    INTERVALS,
+    SECONDS_OF_A_DAY,
+    market_of,
+    milliseconds,
+    shortest,
+)
+from quant_team_data.messages import SCHEMA, times_of
 
 NOW = milliseconds(
     datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC)
@@ -91,8 +99,8 @@ def test_the_series_is_frozen() -> None:
 
 @cache
 def june_minutes(symbol: str) -> pl.DataFrame:
-    """Return all minutes of June 2024."""
-    return data_client.fetch_bars(symbol, "1m", "2024-06-01", "2024-06-30")
+    """Return all minutes of June 2024, and those of the day after."""
+    return data_client.fetch_bars(symbol, "1m", "2024-06-01", "2024-07-01")
 
 
 @pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "BTCUSDT", "EURUSD", "600519.SH"])
@@ -101,18 +109,21 @@ def test_every_interval_is_made_of_the_same_minutes(symbol: str, interval: str) 
     """A bar is made of the minutes between it and the next bar."""
     start = "2024-06-01" if interval == "1M" else "2024-06-03"  # a Monday
     bars = data_client.fetch_bars(symbol, interval, start, "2024-06-30")
-    expected = (
-        june_minutes(symbol)
-        .join_asof(bars.select("time", bar="time"), on="time")
-        .drop_nulls("bar")
-        .group_by(time="bar", maintain_order=True)
-        .agg(
-            pl.col("open").first(),
-            pl.col("high").max(),
-            pl.col("low").min(),
-            pl.col("close").last(),
-            pl.col("volume").sum(),
-        )
+    minutes = june_minutes(symbol)
+    if shortest(interval) >= SECONDS_OF_A_DAY:
+        dates = trading_dates(times_of(minutes), market_of(symbol), interval)
+        label = pl.Series("bar", dates).cast(SCHEMA["time"])
+        marked = minutes.with_columns(label).filter(pl.col("bar").is_in(bars["time"].implode()))
+    else:
+        length = pl.duration(seconds=shortest(interval))
+        joined = minutes.join_asof(bars.select("time", bar="time"), on="time").drop_nulls("bar")
+        marked = joined.filter(pl.col("time") < pl.col("bar") + length)
+    expected = marked.group_by(time="bar", maintain_order=True).agg(
+        pl.col("open").first(),
+        pl.col("high").max(),
+        pl.col("low").min(),
+        pl.col("close").last(),
+        pl.col("volume").sum(),
     )
     assert bars.height > 0
     assert_frame_equal(bars, expected)

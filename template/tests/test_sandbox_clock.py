@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from quant_team_data import sandbox
+from quant_team_data.calendars import Session, bar_opens, sessions
 from quant_team_data.markets import (
     DAY,
     INTERVALS,
-    Session,
-    bar_opens,
+    SECONDS_OF_A_DAY,
     market_of,
     milliseconds,
-    sessions,
+    shortest,
 )
 
 HOUR = timedelta(hours=1)
@@ -75,8 +75,9 @@ def opens(symbol: str, interval: str) -> list[tuple[int, int]]:
     found: dict[int, int] = {}
     for session in _sessions(symbol, date(2023, 6, 1), date(2025, 1, 31)):
         first = milliseconds(session.open)
+        is_long = shortest(interval) >= SECONDS_OF_A_DAY
         for at in bar_opens(session, interval):
-            found.setdefault(at, max(at, first))
+            found.setdefault(at, first if is_long else at)
     return sorted((begun, at) for at, begun in found.items())
 
 
@@ -112,7 +113,6 @@ def check_bars(
     assert times == expected_times(symbol, interval, now, limit), (symbol, interval, now)
     assert len(times) == limit
     assert times == sorted(set(times))
-    assert times[-1] <= milliseconds(now)
     for bar in bars:
         assert float(bar["low"]) <= float(bar["open"]) <= float(bar["high"])
         assert float(bar["low"]) <= float(bar["close"]) <= float(bar["high"])

@@ -280,7 +280,8 @@ def _build(name: str) -> pl.DataFrame:
             last = type(exchange_calendars.get_calendar(name)).bound_max()
             known = exchange_calendars.get_calendar(name, start=FIRST, end=last)
     schedule = known.schedule
-    columns = {"day": [_number(stamp.date()) for stamp in schedule.index]}
+    days: list[int | None] = [_number(stamp.date()) for stamp in schedule.index]
+    columns = {"day": days}
     names = {"open": "open", "pause": "break_start", "resume": "break_end", "close": "close"}
     for ours, theirs in names.items():
         columns[ours] = _milliseconds_of(schedule[theirs])

@@ -22,6 +22,7 @@ from quant_team_data.listings import EPOCH, HABITS, LAST_DAY, Listing, generator
 from quant_team_data.markets import DAY, Market, milliseconds
 
 MINUTE = 60_000  # milliseconds
+EARLY = calendars.ROLL // timedelta(milliseconds=1)  # at most, before 00:00 UTC of its date
 FRACTIONAL_LOT = 10_000  # lots in one unit of what can be traded in fractions
 
 Column = NDArray[Any]
@@ -63,6 +64,9 @@ def bars(
         Dicts of `time` (int, ms UTC) and `open`, `high`, `low`, `close`, `volume` (text).
     """
     end = now if end is None else min(end, now)
+    if end == now and markets.shortest(interval) >= markets.SECONDS_OF_A_DAY:
+        # The day of a currency begins before its label; days that have not opened are left out.
+        end += EARLY
     sessions: list[Session] = []
     opens: set[int] = set()
     for session in _newest_sessions(listing.market, interval, limit, now, start, end):
