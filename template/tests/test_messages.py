@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quant_team_data import messages
+from quant_team_data.markets import milliseconds
 from quant_team_data.messages import Bar, Depth, Factor, KeyStatus, Klines, Level, Ticker, Trade
 
 TIME = 1_704_067_200_000  # 2024-01-01
@@ -180,3 +181,31 @@ def test_what_cannot_be_decoded_is_described() -> None:
     assert text == "the bar of A.US at 2024-01-01T00:01Z: close: Expected `float`, got `str`"
     assert messages.describe(b"", ValueError("odd"), "the intervals") == "the intervals: odd"
     assert datetime.fromtimestamp(TIME / 1000, UTC).year == 2024
+
+
+@pytest.mark.parametrize(
+    ("interval", "time", "reason"),
+    [
+        ("1m", "2024-03-07T14:30:30Z", "is not the open of a 1m bar"),
+        ("1h", "2024-03-07T14:30:00Z", None),  # New York opens at half past
+        ("1h", "2024-03-07T14:31:00Z", "is not the open of a 1h bar"),
+        ("4h", "2024-03-07T14:30:00Z", None),
+        ("1d", "2024-03-07T00:00:00Z", None),
+        ("1d", "2024-03-07T05:00:00Z", "is not the open of a 1d bar"),
+        ("1w", "2024-03-04T00:00:00Z", None),
+        ("1w", "2024-03-05T00:00:00Z", "is not a Monday"),
+        ("1M", "2024-03-01T00:00:00Z", None),
+        ("1M", "2024-03-31T00:00:00Z", "is not the first of a month"),
+        (None, "2024-03-07T14:31:07Z", None),
+    ],
+)
+def test_a_bar_opens_on_the_grid_of_its_interval(
+    interval: str | None,
+    time: str,
+    reason: str | None,
+) -> None:
+    """A day at 00:00 UTC, a week on a Monday, a month on its first; shorter ones on the clock."""
+    moment = milliseconds(datetime.fromisoformat(time))
+    bars = messages.frame_of([messages.Bar(moment, 1.0, 1.0, 1.0, 1.0, 0.0)])
+    found = messages.fault(bars, interval)
+    assert (found and found.reason) == reason

@@ -8,6 +8,7 @@ definition of a valid bar; the client, the cache, imports and backtests all ask 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import operator
 import re
@@ -20,10 +21,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from quant_team_data.markets import INTERVALS, SECONDS_OF_A_DAY
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The columns of a frame of bars: `time` is the open in ms UTC, prices in the market's currency.
+HALF_AN_HOUR = 1800  # seconds
 VALUES = ("open", "high", "low", "close", "volume")
 COLUMNS = ("time", *VALUES)
 SCHEMA = pl.Schema({"time": pl.Datetime("ms", "UTC"), **dict.fromkeys(VALUES, pl.Float64())})
@@ -447,14 +451,19 @@ class Fault(NamedTuple):
         return f"the bar of {symbol} at {when}: {self.field} {self.reason}"
 
 
-def fault(bars: pl.DataFrame) -> Fault | None:
+def fault(bars: pl.DataFrame, interval: str | None = None) -> Fault | None:
     """Return the first fault of a frame with the columns of `SCHEMA`, or None for valid bars.
 
     Valid: finite numbers, prices above 0, low <= open, close <= high, volume 0 or more, times
-    strictly rising.
+    strictly rising, on the grid of the interval.
+
+    Args:
+        bars: what is judged.
+        interval: one of `markets.INTERVALS`; None leaves the grid out.
     """
     found: list[tuple[int, str, str]] = []
-    for field, reason, wrong in _rules(bars):
+    rules = itertools.chain(_rules(bars), _grid(bars, interval))
+    for field, reason, wrong in rules:
         if wrong.any():
             found.append((int(wrong.argmax()), field, reason))
     if not found:
@@ -484,3 +493,26 @@ def _rules(bars: pl.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
         yield field, "is below low", numbers[field] < low
         yield field, "is above high", numbers[field] > high
     yield "volume", "is below 0", numbers["volume"] < 0
+
+
+def _grid(
+    bars: pl.DataFrame,
+    interval: str | None,
+) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
+    """Yield the rule of the grid, as `_rules` does.
+
+    A day is 00:00 UTC of its trading date, a week a Monday, a month a first. Shorter bars count
+    from the open of a session or the end of a lunch break, all of which are at half hours.
+    """
+    if interval is None or bars["time"].null_count():
+        return
+    times = bars["time"]
+    seconds = INTERVALS[interval]
+    step = min(seconds or SECONDS_OF_A_DAY, SECONDS_OF_A_DAY)
+    if step < SECONDS_OF_A_DAY:
+        step = min(step, HALF_AN_HOUR)
+    yield "time", f"is not the open of a {interval} bar", times_of(bars) % (1000 * step) != 0
+    if interval == "1w":
+        yield "time", "is not a Monday", times.dt.weekday().to_numpy() != 1
+    if interval == "1M":
+        yield "time", "is not the first of a month", times.dt.day().to_numpy() != 1
