@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quant_team_data import messages, sandbox
+from quant_team_data import frames, messages, sandbox
 from quant_team_data.cache import CacheError, Stored, load, read, read_through, stored_series
+from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.markets import milliseconds
-from quant_team_data.messages import SCHEMA, VALUES
 from quant_team_data.series import Series
 
 SERIES = Series.of("sandbox", "AAPL.US", "1h")
@@ -56,7 +56,7 @@ class Vendor:
         }
         status, body = sandbox.answer("/v1/market/kline", params, {}, now=milliseconds(self.now))
         assert status == 200
-        bars = messages.frame_of(map(typed, body["data"]["klines"]))
+        bars = frames.frame_of(map(typed, body["data"]["klines"]))
         for time, volume in self.changed.items():
             is_it = pl.col("time") == time
             if volume is None:

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from quant_team_data import cache, lock
-from quant_team_data.messages import SCHEMA, VALUES
+from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.series import Series
 
 SERIES = Series.of("sandbox", "BTCUSDT", "1h")

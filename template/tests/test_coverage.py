@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from quant_team_data import coverage, messages
+from quant_team_data import coverage, frames, messages
 from quant_team_data.calendars import bar_opens, sessions
 from quant_team_data.markets import market_of, milliseconds
 
@@ -94,7 +94,7 @@ def test_gaps_are_those_of_the_calendar(
 
 def frame(opens: list[int]) -> pl.DataFrame:
     """Return bars of one price at these times."""
-    return messages.frame_of([messages.Bar(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in opens])
+    return frames.frame_of([messages.Bar(at, 1.0, 1.0, 1.0, 1.0, 1.0) for at in opens])
 
 
 @pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "BTCUSDT", "EURUSD"])

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from quant_team_data import cache, lock
 from quant_team_data.commands import data, sandbox
-from quant_team_data.messages import SCHEMA, VALUES
+from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.series import Series
 
 AAPL = Series.of("sandbox", "AAPL.US", "1d")

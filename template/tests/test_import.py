@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from quant_team_data import cache
+from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.importing import import_file
-from quant_team_data.messages import SCHEMA, VALUES
 from quant_team_data.series import Series
 from quant_team_utils.errors import QuantError
 

@@ -15,9 +15,9 @@ import polars as pl
 import pytest
 
 from quant_team_data import cache, lock
+from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.lock import LockError
 from quant_team_data.markets import milliseconds
-from quant_team_data.messages import SCHEMA, VALUES
 from quant_team_data.series import Series
 from quant_team_utils import git
 

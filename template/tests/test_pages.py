@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from quant_team_data import calendars, data_client, errors, markets, messages
+from quant_team_data import calendars, data_client, errors, frames, markets
 from quant_team_data.data_client import (
     TickDBClient,
     fetch_bars,
@@ -176,7 +176,7 @@ def test_a_closed_bar_is_closed_and_stays_as_it_is(symbol: str, first: date) -> 
     begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     for interval in ("1m", "1h", "1d"):
         whole = final.frame(symbol, interval, begin - 10 * DAY, begin + 10 * DAY)
-        known = messages.bars_of(whole)
+        known = frames.bars_of(whole)
         for moment in edges(market, first):
             clock.now = moment
             found = then.klines(symbol, interval, 3)

@@ -18,7 +18,7 @@ from quant_team_backtest import runner
 from quant_team_backtest.runner import log_backtest_result, run_backtest
 from quant_team_data import cache, lock
 from quant_team_data.cache import Series
-from quant_team_data.messages import SCHEMA
+from quant_team_data.frames import SCHEMA
 from quant_team_strategies import load
 from quant_team_utils.errors import QuantError
 

@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from quant_team_data import data_client, sandbox
 from quant_team_data.calendars import trading_dates
+from quant_team_data.frames import SCHEMA, times_of
 from quant_team_data.markets import (
     INTERVALS,
     SECONDS_OF_A_DAY,
@@ -20,7 +21,6 @@ from quant_team_data.markets import (
     milliseconds,
     shortest,
 )
-from quant_team_data.messages import SCHEMA, times_of
 
 NOW = milliseconds(
     datetime(2024, 7, 5, 15, 10, 30, tzinfo=UTC)

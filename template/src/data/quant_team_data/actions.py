@@ -15,7 +15,7 @@ from typing import Literal
 
 import polars as pl
 
-from quant_team_data import answers, cache, errors, lock, messages
+from quant_team_data import answers, cache, errors, frames, lock, messages
 from quant_team_data.cache import Series
 from quant_team_data.markets import milliseconds
 from quant_team_data.messages import Factor
@@ -100,7 +100,7 @@ def apply(
     first.
 
     Args:
-        bars: raw, a frame of `messages.SCHEMA`.
+        bars: raw, a frame of `frames.SCHEMA`.
         factors: of this direction, in any order.
         interval: of the bars.
         adjust: "forward" or "backward".
@@ -140,7 +140,7 @@ def _keep(
         messages.Bar(factor.timestamp, factor.factor_a, 0.0, 0.0, factor.factor_b, 0.0)
         for factor in by_time.values()
     ]
-    frame = messages.frame_of(rows)
+    frame = frames.frame_of(rows)
     kept = Series(series.source, cache.FACTORS, series.symbol, adjust)
     _, differing = lock.check(kept, frame, cache.load(kept), lock.read())
     if differing:

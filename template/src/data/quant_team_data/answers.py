@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import polars as pl
 
-from quant_team_data import errors, messages
+from quant_team_data import errors, frames, messages
 from quant_team_data.errors import TickDBError
 from quant_team_data.many import Result, in_order
 from quant_team_data.markets import canonical
@@ -158,8 +158,8 @@ def invalid(what: str, about: str) -> errors.DecodeError:
 
 def frame(found: Klines | None, symbol: str) -> pl.DataFrame:
     """Return the bars of an answer as a frame, all of them valid."""
-    bars = messages.frame_of(found.klines if found else [])
-    fault = messages.fault(bars)
+    bars = frames.frame_of(found.klines if found else [])
+    fault = frames.fault(bars)
     if fault is not None:
         raise invalid(fault.of(symbol), symbol)
     return bars

@@ -25,9 +25,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import markets, messages
+from quant_team_data import frames, markets
+from quant_team_data.frames import SCHEMA
 from quant_team_data.markets import bar_end, milliseconds
-from quant_team_data.messages import SCHEMA
 from quant_team_data.series import FACTORS as FACTORS
 from quant_team_data.series import FOLDER
 from quant_team_data.series import Series as Series
@@ -123,7 +123,7 @@ def read_through(
 
     Raises:
         CacheError: offline, and part of the range is missing; `fetch` returned a bar that is not
-            valid, see `messages.fault`; or the file cannot be read.
+            valid, see `frames.fault`; or the file cannot be read.
         FileError: the file cannot be written.
         QuantError: whatever `fetch` raises; what was fetched before that is kept.
     """
@@ -310,7 +310,7 @@ def _merged(
     low, high = span
     bars = between(_in_schema(bars), low, high)
     bars = closed(bars, series.interval, now)
-    fault = messages.fault(bars)
+    fault = frames.fault(bars)
     if fault is not None:
         raise CacheError(
             f"Nothing was stored: {fault.of(str(series))}. "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import polars as pl
 
-from quant_team_data import calendars, messages
+from quant_team_data import calendars, frames
 from quant_team_data.calendars import Due
 from quant_team_data.markets import Market
 
@@ -75,7 +75,7 @@ def measure(
     """Return how much of the calendar bars cover, from the first of them to the last.
 
     Args:
-        bars: a frame of `messages.SCHEMA`, in time order; an empty one covers nothing.
+        bars: a frame of `frames.SCHEMA`, in time order; an empty one covers nothing.
         market: where the symbol trades.
         interval: one of `markets.INTERVALS`.
         today: in UTC; default: the clock. See `calendars.sessions`.
@@ -85,7 +85,7 @@ def measure(
     """
     if bars.is_empty():
         return Coverage(0, 0, [])
-    opens = messages.times_of(bars)
+    opens = frames.times_of(bars)
     due = calendars.due(market, interval, int(opens[0]), int(opens[-1]) + 1, today=today)
     is_missing = ~np.isin(due.opens, opens)
     missing = _gaps(due, is_missing)

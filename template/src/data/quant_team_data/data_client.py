@@ -16,10 +16,10 @@ from quant_team_data import actions, history
 from quant_team_data.actions import Adjust
 from quant_team_data.clients import client, source, using
 from quant_team_data.errors import RateLimitError, TickDBError
+from quant_team_data.frames import VALUES
 from quant_team_data.history import Day
 from quant_team_data.limits import Sleep
 from quant_team_data.many import Result, each
-from quant_team_data.messages import VALUES
 from quant_team_data.pages import PAGE
 from quant_team_data.retries import AnyResponse, data_of, until_answered
 from quant_team_data.tickdb import TickDBClient

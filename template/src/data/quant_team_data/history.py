@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import cache, calendars, clients, errors, limits, markets, messages
+from quant_team_data import cache, calendars, clients, errors, frames, limits, markets
 from quant_team_data.cache import Series, Slice
 from quant_team_data.markets import DAY, canonical, check_interval, milliseconds, shortest
 from quant_team_data.pages import PAGE
@@ -224,7 +224,7 @@ def _requests(
 
 def _nobody(low: datetime, high: datetime) -> pl.DataFrame:
     """Fetch nothing: offline."""
-    return messages.SCHEMA.to_frame()
+    return frames.SCHEMA.to_frame()
 
 
 def _moment(

@@ -15,8 +15,8 @@ from typing import cast
 
 import polars as pl
 
-from quant_team_data import cache, markets, messages
-from quant_team_data.messages import COLUMNS, SCHEMA, VALUES
+from quant_team_data import cache, frames, markets
+from quant_team_data.frames import COLUMNS, SCHEMA, VALUES
 from quant_team_data.series import IMPORT, Series
 from quant_team_utils.errors import QuantError
 
@@ -219,7 +219,7 @@ def _check(
     if (times > now).any():
         raise ValueError(f"a time that has not come yet{_place(bars, times > now)}")
     ordered = bars.with_row_index("row").sort("time")
-    fault = messages.fault(ordered.select(COLUMNS))
+    fault = frames.fault(ordered.select(COLUMNS))
     if fault is not None:
         wrong = pl.Series([row == ordered["row"][fault.row] for row in range(len(bars))])
         raise ValueError(f"a bar whose {fault.field} {fault.reason}{_place(bars, wrong)}")

@@ -27,8 +27,8 @@ import polars as pl
 
 from quant_team_data import cache
 from quant_team_data.cache import Stored
+from quant_team_data.frames import VALUES
 from quant_team_data.markets import canonical, milliseconds
-from quant_team_data.messages import VALUES
 from quant_team_data.series import Series
 from quant_team_utils import files, git, roster
 from quant_team_utils.errors import QuantError

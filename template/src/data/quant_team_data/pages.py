@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from quant_team_data import answers, messages
+from quant_team_data import answers, frames, messages
 from quant_team_data.answers import TypedCaller
 from quant_team_data.markets import bar_end, check_interval, shortest
 from quant_team_data.transport import PATIENCE, Timeout
@@ -39,7 +39,7 @@ def page(
         adjust: "forward" or "backward" for TickDB's own adjusted prices.
 
     Returns:
-        A frame of `messages.SCHEMA`, in time order, each time once.
+        A frame of `frames.SCHEMA`, in time order, each time once.
 
     Raises:
         TickDBError: the subclass that fits; DecodeError for a bar that is not valid.
@@ -75,7 +75,7 @@ def between(
     """
     blocks = list(_blocks(caller, symbol, interval, type, low, high))
     blocks.sort(key=lambda block: block["time"][0])
-    return pl.concat([messages.SCHEMA.to_frame(), *blocks])
+    return pl.concat([frames.SCHEMA.to_frame(), *blocks])
 
 
 def _blocks(
@@ -101,7 +101,7 @@ def _blocks(
                 continue  # between two neighbours there is no bar
             wanted = {"limit": PAGE, "start_time": low, "end_time": high}
             found = page(caller, symbol, interval, type, wanted)
-            times = messages.times_of(found)
+            times = frames.times_of(found)
             begin, end = np.searchsorted(times, [low, high]).tolist()
             inside = found[begin:end]
             if len(inside):
@@ -127,5 +127,5 @@ def closed(
 
 
 def _length(bars: pl.DataFrame) -> int:
-    times = messages.times_of(bars)
+    times = frames.times_of(bars)
     return int(times[-1] - times[0])

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from quant_team_data import answers, errors, keys, limits, messages, pages, retries
+from quant_team_data import answers, errors, frames, keys, limits, messages, pages, retries
 from quant_team_data.answers import TypedCaller
 from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.many import Result, each
@@ -145,12 +145,13 @@ class TickDBClient:
                 "length.",
                 symbol=symbol,
             )
-        # One more than wanted, for the newest bar may still be forming.
-        wanted = {"limit": min(limit + 1, PAGE)}
+        # More than wanted: the newest bar may still be forming, and the day of a currency before it
+        # is over at 24:00 UTC only.
+        wanted = {"limit": min(limit + 2, PAGE)}
         bars = pages.page(self._caller, symbol, interval, type, wanted, timeout)
         if not include_open:
             bars = self._closed(bars, interval)
-        return messages.bars_of(bars.tail(limit))
+        return frames.bars_of(bars.tail(limit))
 
     def newest(
         self,
@@ -184,7 +185,7 @@ class TickDBClient:
             include_open: with the bar that is still forming.
 
         Returns:
-            A frame of `messages.SCHEMA`, in time order, each time once.
+            A frame of `frames.SCHEMA`, in time order, each time once.
         """
         check_interval(interval)
         low = milliseconds(start)
@@ -210,7 +211,7 @@ class TickDBClient:
         """Return TickDB's own adjusted bar of a stock that opens at a time in ms UTC, or None."""
         wanted = {"limit": 2, "start_time": at, "end_time": at + 1}
         bars = pages.page(self._caller, symbol, interval, "stock", wanted, adjust=adjust)
-        found = [bar for bar in messages.bars_of(bars) if bar.time == at]
+        found = [bar for bar in frames.bars_of(bars) if bar.time == at]
         return found[0] if found else None
 
     def factors(self, symbol: str) -> list[Factor]:
@@ -249,7 +250,7 @@ class TickDBClient:
             if content is None:
                 return None
             bars = answers.frame(answers.record(content, Klines, symbol), symbol)
-            return messages.bars_of(bars.tail(1))[0] if len(bars) else None
+            return frames.bars_of(bars.tail(1))[0] if len(bars) else None
 
         return self._caller.batch(KLINE + "/latest", symbols, params, read, timeout)
 
