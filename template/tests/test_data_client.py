@@ -62,7 +62,7 @@ def test_klines_are_asked_as_the_protocol_wants(service: Service) -> None:
     assert service.params() == {
         "symbol": "AAPL.US",
         "interval": "1h",
-        "limit": "3",
+        "limit": "4",
     }  # one may still be forming
     assert KEY not in str(request.url)
 
