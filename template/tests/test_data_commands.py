@@ -185,7 +185,7 @@ def test_imported_bars_are_locked_and_verified_under_their_name(tmp_path: Path) 
     path.write_text(text, encoding="utf-8")
     options = ["--symbol", "AAPL.US", "--interval", "1h", "--source", "acme"]
     done = quant_data("import", str(path), *options)
-    assert "imported: 1 bars of AAPL.US 1h of import:acme" in done.output
+    assert "imported: 1 bar of AAPL.US 1h of import:acme" in done.output
     assert "quant data lock AAPL.US --source import:acme" in done.output
     assert quant_data("lock", "AAPL.US").exit_code == 1  # the sandbox has none
     assert quant_data("lock", "AAPL.US", "--source", "import:acme").exit_code == 0

@@ -65,10 +65,10 @@ def test_times_and_names_are_read(
 ) -> None:
     """The usual spellings of columns and times give the same two bars, in UTC and in order."""
     path = csv(tmp_path, head + "".join(f"{time},{PRICES}" for time in times))
-    series, count = import_file(path, "AAPL.US", "1h", "acme", tz)
-    assert series == Series("import:acme", "stock", "AAPL.US", "1h")
-    bars = cache.load(series).bars
-    assert (count, bars.schema) == (2, SCHEMA)
+    report = import_file(path, "AAPL.US", "1h", "acme", tz)
+    assert report.series == Series("import:acme", "stock", "AAPL.US", "1h")
+    bars = cache.load(report.series).bars
+    assert (report.added, bars.schema) == (2, SCHEMA)
     assert bars["time"].to_physical().to_list() == [T0, T0 + HOUR]
     assert bars.row(0)[1:] == (10.0, 12.0, 9.0, 11.0, 1000.0)
 
@@ -77,7 +77,7 @@ def test_dates_are_midnight_utc_and_other_columns_are_left_out(tmp_path: Path) -
     """Daily bars need no zone; `Adj Close` is not the close."""
     head = "Date,Open,High,Low,Close,Adj Close,Volume\n"
     text = head + "2024-01-02,10,12,9,11,5,1000\n20240103,10,12,9,11,5,1000\n"
-    series, _ = import_file(csv(tmp_path, text), "AAPL.US", "1d", "acme")
+    series = import_file(csv(tmp_path, text), "AAPL.US", "1d", "acme").series
     bars = cache.load(series).bars
     assert bars["time"].to_list() == [
         datetime(2024, 1, 2, tzinfo=UTC),
@@ -110,7 +110,7 @@ def test_parquet_is_read_with_its_own_types(
     path = tmp_path / "bars.parquet"
     prices = {name: [10, 10] for name in VALUES}
     pl.DataFrame({"Time": times, **prices}).write_parquet(path)
-    series, _ = import_file(path, "AAPL.US", "1d", "acme", tz)
+    series = import_file(path, "AAPL.US", "1d", "acme", tz).series
     assert cache.load(series).bars["time"].dt.date().to_list() == [
         date(2024, 1, 2),
         date(2024, 1, 3),
@@ -124,7 +124,11 @@ def rows(*lines: str) -> str:
 @pytest.mark.parametrize(
     ("text", "options", "sentence"),
     [
-        (rows("2024-01-02 09:30,10,12,9,11,1"), {}, "time without a zone.*--tz.*in row 1"),
+        (
+            rows("2024-01-02 09:30,10,12,9,11,1"),
+            {},
+            "row 1: a time without a zone.*--tz America/New_York",
+        ),
         (rows("2024-01-02 09:30,10,12,9,11,1"), {"tz": "Mars/Base"}, "no time zone 'Mars/Base'"),
         (rows("2024-11-03 01:30,10,12,9,11,1"), {"tz": "America/New_York"}, "twice or never"),
         (rows("2024-03-10 02:30,10,12,9,11,1"), {"tz": "America/New_York"}, "twice or never"),
@@ -136,22 +140,22 @@ def rows(*lines: str) -> str:
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:30Z,1,1,1,1,1"),
             {},
-            "another row has.*row 1.*14:30",
+            "row 1 .*14:30.*two rows for one time, 1 and 2",
         ),
-        (rows("2024-01-02T14:30Z,1,1,2,1,1"), {}, "high is below low in row 1"),
+        (rows("2024-01-02T14:30Z,1,1,2,1,1"), {}, "row 1 .*high 1 is below low 2"),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,,1"),
             {},
-            "close is not a finite number in row 2",
+            "row 2 .*close is missing",
         ),
-        (rows("2024-01-02T14:30Z,1,nan,1,1,1"), {}, "is not a finite number"),
+        (rows("2024-01-02T14:30Z,1,nan,1,1,1"), {}, "row 1 .*high is missing"),
         (rows("2024-01-02T14:30Z,1,inf,1,1,1"), {}, "is not a finite number"),
-        (rows('2024-01-02T14:30Z,"1,000",1,1,1,1'), {}, "is not a finite number"),
-        (rows("2024-01-02T14:30Z,1,1,1,1,-1"), {}, "volume is below 0"),
-        (rows("2024-07-05T15:30Z,1,1,1,1,1"), {"now": NOW}, "has not come yet in row 1"),
-        (rows("2024-01-02T14:30Z,1,1,1,2,1"), {}, "close is above high in row 1"),
-        (rows("2024-01-02T14:30Z,0,1,0,1,1"), {}, "low is not above 0 in row 1"),
-        (rows("01/02/2024 9:30,1,1,1,1,1"), {}, "unreadable time '01/02/2024 9:30'.*row 1"),
+        (rows('2024-01-02T14:30Z,"1,000",1,1,1,1'), {}, "open 1000 is above high 1"),
+        (rows("2024-01-02T14:30Z,1,1,1,1,-1"), {}, "volume -1 is below 0"),
+        (rows("2024-07-05T15:30Z,1,1,1,1,1"), {"now": NOW}, "row 1 .*has not come yet"),
+        (rows("2024-01-02T14:30Z,1,1,1,2,1"), {}, "row 1 .*close 2 is above high 1"),
+        (rows("2024-01-02T14:30Z,0,1,0,1,1"), {}, "row 1 .*low 0 is not above 0"),
+        (rows("01/02/2024 9:30,1,1,1,1,1"), {}, "the date '01/02/2024'.*--date-order"),
         (rows(",1,1,1,1,1"), {}, "unreadable time"),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T14:31Z,1,1,1,1,1"),
@@ -164,16 +168,16 @@ def rows(*lines: str) -> str:
             "1 day.* apart.*--interval",
         ),
         (HEAD, {}, "no rows"),
-        ("", {}, "cannot be read"),
+        ("", {}, "nothing in it"),
         (
             "time,open,high,low,close\n2024-01-02T14:30Z,1,1,1,1\n",
             {},
-            "no column volume.*time, open",
+            "no column volume.*'time', 'open'.*--columns volume=NAME",
         ),
         (
             "date,time,open,high,low,close,volume\n2024-01-02,14:30,1,1,1,1,1\n",
             {},
-            "two columns for time",
+            "row 1: a time without a zone.*--tz",
         ),
         (
             rows("2024-01-02T14:30Z,1,1,1,1,1"),
@@ -213,18 +217,19 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path, name: str) -
 
 
 def test_the_same_file_twice_is_one_series_and_a_correction_is_reported(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
     """A second import adds what is new; a bar with other numbers is a revision."""
     for lines in (
         ("2024-01-02T14:30Z,1,1,1,1,1",),
         ("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,1,1"),
     ):
-        series, _ = import_file(csv(tmp_path, rows(*lines)), "AAPL.US", "1h", "acme")
+        series = import_file(csv(tmp_path, rows(*lines)), "AAPL.US", "1h", "acme").series
     assert len(cache.load(series).bars) == 2
-    assert not caplog.records
-    import_file(csv(tmp_path, rows("2024-01-02T15:30Z,2,2,2,2,1")), "AAPL.US", "1h", "acme")
-    assert "revised bars of 2024-01" in caplog.text
+    correction = csv(tmp_path, rows("2024-01-02T15:30Z,2,2,2,2,1"))
+    report = import_file(correction, "AAPL.US", "1h", "acme")
+    assert report.changed["time"].to_list() == [datetime(2024, 1, 2, 15, 30, tzinfo=UTC)]
+    assert (report.added, report.unchanged, report.removed) == (0, 0, 0)
     assert cache.load(series).bars["close"].to_list() == [1.0, 2.0]
 
 
@@ -237,15 +242,14 @@ def test_the_same_file_twice_is_one_series_and_a_correction_is_reported(
 )
 def test_a_bar_that_has_not_closed_is_left_out(
     tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
     now: datetime,
     stored: int,
 ) -> None:
-    """To the second: the count is of what was stored, and a warning says what was not."""
+    """To the second: the count is of what was stored, and the report says what was not."""
     path = csv(tmp_path, rows("2024-01-02T14:30Z,1,1,1,1,1", "2024-01-02T15:30Z,1,1,1,1,1"))
-    series, count = import_file(path, "AAPL.US", "1h", "acme", now=now)
-    assert count == stored == len(cache.load(series).bars)
-    assert ("has not closed yet" in caplog.text) == (count == 1)
+    report = import_file(path, "AAPL.US", "1h", "acme", now=now)
+    assert report.added == stored == len(cache.load(report.series).bars)
+    assert report.dropped == ({"not closed yet": 1} if stored == 1 else {})
 
 
 def test_a_file_without_a_closed_bar_is_rejected(tmp_path: Path) -> None:

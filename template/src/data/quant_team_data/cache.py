@@ -25,7 +25,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import frames, markets
+from quant_team_data import adding, frames, markets
+from quant_team_data.adding import Addition
 from quant_team_data.frames import SCHEMA
 from quant_team_data.markets import bar_end, milliseconds
 from quant_team_data.series import FACTORS as FACTORS
@@ -35,6 +36,7 @@ from quant_team_utils import files
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
+UNKNOWN = "unknown"
 REREAD = 3  # bars before a new range that are fetched again, to notice a revision
 # A bar may reach the vendor this late: until then, no bar does not prove that there is none.
 LAG = timedelta(hours=1)
@@ -65,10 +67,12 @@ class Stored(NamedTuple):
     Attributes:
         bars: a frame of `SCHEMA`, in time order.
         proven: the ranges that are proven, in order and apart.
+        prices: of an import, whether its prices are "raw" or "adjusted", or "unknown".
     """
 
     bars: pl.DataFrame
     proven: list[Range]
+    prices: str = UNKNOWN
 
     def lacks(
         self,
@@ -77,6 +81,18 @@ class Stored(NamedTuple):
     ) -> list[Range]:
         """Return what is not proven of a range, in milliseconds UTC."""
         return _without([(low, high)], self.proven)
+
+
+class Outcome(NamedTuple):
+    """What `put` makes of bars.
+
+    Attributes:
+        stored: the whole content of the file.
+        addition: how the bars relate to those that were there.
+    """
+
+    stored: Stored
+    addition: Addition
 
 
 class Slice(NamedTuple):
@@ -172,28 +188,65 @@ def put(
     series: Series,
     bars: pl.DataFrame,
     *,
+    prices: str = UNKNOWN,
+    replace: bool = False,
     now: datetime | None = None,
-) -> None:
-    """Add bars that come from a file, or replace the factors, which always come whole.
+) -> Outcome:
+    """Add bars that come from a file; of two with one time, the new one stays.
 
-    From the first to the last of them, the series is proven.
+    From the first to the last of them, the series is proven. Factors always come whole: they
+    replace what is there.
 
     Args:
         series: whose bars.
         bars: a frame of `SCHEMA`, at least one row, in time order.
+        prices: "raw", "adjusted" or "unknown".
+        replace: remove what is there.
         now: aware; default: the clock. A bar that has not closed by then is left out.
 
+    Returns:
+        What it made of the bars that are there.
+
     Raises:
-        CacheError: the file that is there cannot be read, or a bar is not valid.
+        CacheError: the file that is there cannot be read, a bar is not valid, or the prices are
+            on another adjustment basis than those that are there.
         FileError: the file cannot be written.
     """
-    span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
     with files.locked(series.path):
-        if series.type == FACTORS:
-            stored = Stored(bars, [span])
-        else:
-            stored = _merged(series, load(series), bars, span, now or datetime.now(UTC))
-        _save(series, stored)
+        outcome = combined(series, bars, prices=prices, replace=replace, now=now)
+        _save(series, outcome.stored)
+    return outcome
+
+
+def combined(
+    series: Series,
+    bars: pl.DataFrame,
+    *,
+    prices: str = UNKNOWN,
+    replace: bool = False,
+    now: datetime | None = None,
+) -> Outcome:
+    """Return what `put` makes of the bars that are there, without storing it; see there."""
+    stored = load(series)
+    if series.type == FACTORS:
+        replace = True
+    else:
+        bars = closed(_in_schema(bars), series.interval, now or datetime.now(UTC))
+        fault = frames.fault(bars, series.interval)
+        if fault is not None:
+            raise CacheError(f"Nothing was stored: {fault.of(str(series))}.")
+    addition = adding.add(stored.bars, bars, replace=replace)
+    if replace or not addition.has_kept:
+        proven = []
+        basis = prices
+    else:
+        _require_same_basis(series, stored, bars, prices)
+        proven = stored.proven
+        basis = prices if prices == stored.prices else UNKNOWN
+    if len(bars):
+        span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
+        proven = _joined([*proven, span])
+    return Outcome(Stored(addition.bars, proven, basis), addition)
 
 
 def load(series: Series) -> Stored:
@@ -205,10 +258,10 @@ def load(series: Series) -> Stored:
     path = series.path
     try:
         content = path.read_bytes()  # once: bars and manifest of the same moment
-        identity, proven = _manifest(content)
+        identity, proven, prices = _manifest(content)
         bars = pl.read_parquet(content)
         if identity == series and bars.schema == SCHEMA:
-            return Stored(bars, proven)
+            return Stored(bars, proven, prices)
         _complain(path, series)
     except FileNotFoundError:
         pass
@@ -226,7 +279,7 @@ def stored_series() -> list[Series]:
     found = []
     for path in project_root().glob(f"{FOLDER}/*/*/*/*.parquet"):
         with contextlib.suppress(*DAMAGED):
-            series, _ = _manifest(path.read_bytes())
+            series, _, _ = _manifest(path.read_bytes())
             found.append(series)
     return sorted(found)
 
@@ -324,12 +377,34 @@ def _merged(
     proven.append((low, max(low, end)))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
-    return Stored(pl.concat([before, bars, after]), _joined(proven))
+    return stored._replace(bars=pl.concat([before, bars, after]), proven=_joined(proven))
 
 
 def _in_schema(bars: pl.DataFrame) -> pl.DataFrame:
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
     return bars.select(columns).sort("time")
+
+
+def _require_same_basis(
+    series: Series,
+    stored: Stored,
+    bars: pl.DataFrame,
+    prices: str,
+) -> None:
+    """Refuse prices on another adjustment basis than those that stay beside them."""
+    declared = {prices, stored.prices} - {UNKNOWN}
+    if len(declared) > 1:
+        raise CacheError(
+            f"{series} is {stored.prices} and these prices are {prices}: import them under another "
+            "--source, or take the whole file with --replace."
+        )
+    shift = adding.shift(stored.bars, bars)
+    if shift is not None:
+        raise CacheError(
+            f"{shift.bars:,} of {shift.of:,} known bars of {series} differ by a factor of about "
+            f"{shift.factor:.4g}, another adjustment basis: import them under another --source, "
+            "or take the whole file with --replace."
+        )
 
 
 def _warn_of_revisions(
@@ -349,8 +424,8 @@ def _warn_of_revisions(
         )
 
 
-def _manifest(content: bytes) -> tuple[Series, list[Range]]:
-    """Return what a file says it holds, and its proven ranges.
+def _manifest(content: bytes) -> tuple[Series, list[Range], str]:
+    """Return what a file says it holds, its proven ranges, and what its prices are.
 
     Raises one of DAMAGED if the file is not of this cache.
     """
@@ -359,7 +434,7 @@ def _manifest(content: bytes) -> tuple[Series, list[Range]]:
     metadata = pl.read_parquet_metadata(io.BytesIO(content))
     manifest = json.loads(metadata["quant"])
     proven = [(low, high) for low, high in manifest["proven"]]
-    return Series(**manifest["series"]), proven
+    return Series(**manifest["series"]), proven, manifest.get("prices", UNKNOWN)
 
 
 def _save(series: Series, stored: Stored) -> None:
@@ -367,7 +442,8 @@ def _save(series: Series, stored: Stored) -> None:
     path = series.path
     for draft in path.parent.glob(f".{path.name}.*.tmp"):
         draft.unlink(missing_ok=True)
-    manifest = json.dumps({"series": asdict(series), "proven": stored.proven})
+    facts = {"series": asdict(series), "proven": stored.proven, "prices": stored.prices}
+    manifest = json.dumps(facts)
     content = io.BytesIO()
     stored.bars.write_parquet(content, compression="zstd", metadata={"quant": manifest})
     files.replace(path, content.getvalue())

@@ -1,14 +1,14 @@
-"""This package's commands: `quant data` (fetch, import, lock, verify) and `quant sandbox`."""
+"""This package's commands: `quant data` (fetch, lock, verify) and `quant sandbox`."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from quant_team_data.import_commands import import_, remove
 from quant_team_utils import console, options, settings
 from quant_team_utils.errors import QuantError
 
@@ -33,6 +33,10 @@ def data() -> None:
     notice = data_client.notice()
     if notice:
         click.echo(notice, err=True)
+
+
+data.add_command(import_)
+data.add_command(remove)
 
 
 @data.command()
@@ -88,36 +92,6 @@ def fetch(
             f"{len(found.errors)} of {len(names)} symbols failed: fix them, then run this again."
         )
     click.echo(f"next:   quant data lock {' '.join(names)}")
-
-
-@data.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help="Symbol in TickDB's spelling, such as AAPL.US.")
-@click.option("--interval", required=True, help="Length of the bars, such as 1h.")
-@click.option("--source", required=True, help="Vendor's name; the source becomes import:NAME.")
-@click.option(
-    "--tz",
-    metavar="ZONE",
-    help="Time zone of times that do not name one, such as America/New_York.",
-)
-def import_(
-    file: Path,
-    symbol: str,
-    interval: str,
-    source: str,
-    tz: str | None,
-) -> None:
-    """Import the bars in FILE into the cache.
-
-    FILE is CSV or Parquet. Its bars are checked first: if one is not valid, none is imported.
-    """
-    from quant_team_data.importing import import_file
-
-    series, count = import_file(file, symbol, interval, source, tz)
-    click.echo(f"imported: {count:,} bars of {series}")
-    click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
-    wanted = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
-    click.echo(f"          quant run STRATEGY {wanted}")
 
 
 @data.command(cls=options.Command)

@@ -1,50 +1,77 @@
 """Bars of other vendors: a CSV or Parquet file, checked, into the same cache as everything else.
 
 They get the source `import:<vendor>`, a series of their own, so they never mix with bars from
-elsewhere.
+elsewhere. A file is read in steps: `import_table` (bytes to columns), `import_bars` (columns to
+rows), `import_opens` (stamps to opens); what is left is judged here and added to the cache.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-import zoneinfo
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from quant_team_data import cache, frames, markets
-from quant_team_data.frames import COLUMNS, SCHEMA, VALUES
+from quant_team_data import (
+    cache,
+    coverage,
+    formats,
+    frames,
+    import_bars,
+    import_opens,
+    import_table,
+    import_times,
+    markets,
+)
+from quant_team_data.coverage import Coverage
+from quant_team_data.formats import ImportFileError as ImportFileError
+from quant_team_data.formats import Reading as Reading
+from quant_team_data.frames import COLUMNS, SCHEMA, Fault
+from quant_team_data.import_bars import Content
+from quant_team_data.markets import SECONDS_OF_A_DAY, Market, shortest
 from quant_team_data.series import IMPORT, Series
-from quant_team_utils.errors import QuantError
 
-# Names of columns, in lower case, and the columns that they mean.
-NAMES = {
-    "time": "time",
-    "timestamp": "time",
-    "datetime": "time",
-    "date": "time",
-    "open_time": "time",
-    "open": "open",
-    "o": "open",
-    "high": "high",
-    "h": "high",
-    "low": "low",
-    "l": "low",
-    "close": "close",
-    "c": "close",
-    "volume": "volume",
-    "v": "volume",
-}
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 FEW = 10  # rows: so many may lie far apart
+NEAR = 0.75  # of an interval
+FAR = 1.5
+FORMING = "not closed yet"
+CLOSED_MARKET = "outside the market's sessions"
 
-logger = logging.getLogger(__name__)
 
+class Report(NamedTuple):
+    """What an import made of a file.
 
-class ImportFileError(QuantError):
-    """A file cannot be imported; nothing was stored."""
+    Attributes:
+        series: the bars it is part of.
+        read_as: whose export the file is, or its kind and its columns.
+        rows: how many rows the file has.
+        added: bars that were not there before.
+        changed: the bars that were there with other values, as they are now.
+        unchanged: bars that were there already.
+        removed: bars that `replace` took away.
+        dropped: rows that were left out, by reason.
+        bars: the bars of the file, a frame of `frames.SCHEMA`.
+        coverage: of these bars, by the market's calendar.
+        prices: what the prices of the whole series are: "raw", "adjusted" or "unknown".
+    """
+
+    series: Series
+    read_as: str
+    rows: int
+    added: int
+    changed: pl.DataFrame
+    unchanged: int
+    removed: int
+    dropped: dict[str, int]
+    bars: pl.DataFrame
+    coverage: Coverage
+    prices: str
 
 
 def import_file(
@@ -54,192 +81,205 @@ def import_file(
     source: str,
     tz: str | None = None,
     *,
+    reading: Reading | None = None,
+    replace: bool = False,
+    dry_run: bool = False,
     now: datetime | None = None,
-) -> tuple[Series, int]:
-    """Store the closed bars of a file and return their series and how many they are.
+) -> Report:
+    """Add the closed bars of a file to those of its series.
 
-    Columns are found by their names, in upper or lower case: one of time, timestamp, datetime,
-    date; open, high, low, close, volume (or o, h, l, c, v). Times are bar opens: ISO text, dates
-    (00:00 UTC, as daily bars have it), or seconds, milli-, micro- or nanoseconds since 1970. Rows
-    may be in any order. A bar that has not closed yet is left out, with a warning.
+    Columns and times are found as the vendor writes them, see `formats`; rows may be in any order.
+    A bar that has not closed yet is left out. A bar of a day or longer is kept at 00:00 UTC of its
+    trading date.
 
     Args:
-        path: a file that ends in .csv or .parquet.
+        path: a CSV or Parquet file.
         symbol: TickDB's spelling, such as "AAPL.US".
         interval: one of `quant_team_data.markets.INTERVALS`.
         source: name of the vendor: lower-case letters, digits, - and _.
         tz: IANA name of the zone of times that do not name one, such as "America/New_York".
+        reading: how to read what the file does not say.
+        replace: remove what is there of the series.
+        dry_run: store nothing.
         now: aware; default: the clock. No bar may open after it.
 
     Raises:
-        ImportFileError: the file cannot be read, or it does not contain bars; the sentence names
-            the first fault.
+        ImportFileError: the file cannot be read, or it does not contain such bars; the sentence
+            names the first fault.
+        CacheError: the prices are on another adjustment basis than those that are there.
         BadRequestError: TickDB does not have the interval.
         SymbolNotFoundError: the symbol fits no market.
         AmbiguousSymbolError: it fits two.
     """
-    vendor = _vendor(source)
-    series = Series.of(IMPORT + vendor, symbol, markets.check_interval(interval))
-    zone = _zone(tz)
+    series = Series.of(IMPORT + vendor(source), symbol, markets.check_interval(interval))
+    reading = reading or Reading(tz=tz)
     now = now or datetime.now(UTC)
     try:
-        bars = _bars(_table(path), zone)
-        _check(bars, interval, now)
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        raise ImportFileError(
-            f"{path} cannot be read as CSV or Parquet: check the path and the file."
-        ) from None
-    except ValueError as error:
-        raise ImportFileError(f"{path} has {error}.") from None
-    closed = cache.closed(bars.sort("time"), interval, now)
-    if closed.is_empty():
-        raise ImportFileError(f"{path} has no bar that has closed: import it again later.")
-    if len(closed) < len(bars):
-        logger.warning("%s: the newest bar has not closed yet and is left out.", path)
-    cache.put(series, closed, now=now)
-    return series, len(closed)
+        if reading.tz:
+            import_times.zone_of(reading.tz)
+        found, bars = _read(path, series, reading, now)
+    except ImportFileError as error:
+        raise ImportFileError(f"{formats.printable(str(path))}: {error}.") from None
+    store = cache.combined if dry_run else cache.put
+    done = store(series, bars, prices=reading.prices, replace=replace, now=now)
+    market = markets.market_of(series.symbol)
+    return Report(
+        series=series,
+        read_as=found.read_as,
+        rows=found.row_count,
+        added=done.addition.added,
+        changed=done.addition.changed,
+        unchanged=done.addition.unchanged,
+        removed=done.addition.removed,
+        dropped=found.dropped,
+        bars=bars,
+        coverage=coverage.measure(bars, market, interval, today=now.date()),
+        prices=done.stored.prices,
+    )
 
 
-def _vendor(source: str) -> str:
-    vendor = source.removeprefix(IMPORT)
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", vendor):
+def vendor(source: str) -> str:
+    """Return the name of a vendor, without "import:".
+
+    Raises:
+        ImportFileError: it is not a name.
+    """
+    name = source.removeprefix(IMPORT)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", name):
         raise ImportFileError(
             f"The source {source!r} is not a name: use lower-case letters, digits, - and _."
         )
-    return vendor
+    return name
 
 
-def _zone(name: str | None) -> zoneinfo.ZoneInfo | None:
-    if not name:
-        return None
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
-        raise ImportFileError(
-            f"There is no time zone {name!r}: name it as in --tz America/New_York."
-        ) from None
+# Details
 
 
-# Details: reading. A ValueError says what the file has.
-
-
-def _table(path: Path) -> pl.DataFrame:
-    content = path.read_bytes()
-    if path.suffix.lower() == ".parquet":
-        return pl.read_parquet(content)
-    return pl.read_csv(content, infer_schema=False)
-
-
-def _bars(table: pl.DataFrame, zone: zoneinfo.ZoneInfo | None) -> pl.DataFrame:
-    """Return the rows as bars, in their order."""
-    columns = _columns(table)
-    times = _times(columns["time"], zone)
-    values = []
-    for name in VALUES:
-        numbers = columns[name].cast(pl.Float64, strict=False)
-        values.append(numbers.fill_null(float("nan")).alias(name))
-    return pl.DataFrame([pl.Series("time", times).cast(SCHEMA["time"]), *values])
-
-
-def _columns(table: pl.DataFrame) -> dict[str, pl.Series]:
-    """Return the columns of a table by what they mean; others are left out."""
-    columns: dict[str, pl.Series] = {}
-    for column in table:
-        name = NAMES.get(column.name.strip().lower())
-        if name in columns:
-            raise ValueError(f"two columns for {name}")
-        if name:
-            columns[name] = column
-    missing = [name for name in COLUMNS if name not in columns]
-    if missing:
-        has = ", ".join(table.columns)
-        raise ValueError(f"no column {', '.join(missing)}: its columns are {has}")
-    if table.is_empty():
-        raise ValueError("no rows: there is nothing to import")
-    return columns
-
-
-def _times(column: pl.Series, zone: zoneinfo.ZoneInfo | None) -> list[int]:
-    """Return times in milliseconds UTC."""
-    times: list[int] = []
-    kinds: set[bool] = set()
-    for row, value in enumerate(column.to_list(), 1):
-        try:
-            opened, is_naive = _parse_time(str(value).strip(), zone)
-        except ValueError as error:
-            raise ValueError(f"{error} in row {row}") from None
-        times.append(markets.milliseconds(opened))
-        kinds.add(is_naive)
-    if len(kinds) > 1:
-        raise ValueError("times with and without a zone: write all of them the same way")
-    return times
-
-
-def _parse_time(text: str, zone: zoneinfo.ZoneInfo | None) -> tuple[datetime, bool]:
-    """Return a time as aware, and whether it was without a zone."""
-    if re.fullmatch(r"\d{9,19}", text):
-        return _since_1970(int(text)), False
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"an unreadable time {text[:40]!r}: write it as 2024-01-31 14:30"
-        ) from None
-    if len(text) <= len("2024-01-31"):
-        return moment.replace(tzinfo=UTC), False
-    if moment.tzinfo:
-        return moment, False
-    if zone is None:
-        raise ValueError("a time without a zone: name it as in --tz America/New_York")
-    earlier = moment.replace(tzinfo=zone, fold=0)
-    later = moment.replace(tzinfo=zone, fold=1)
-    if earlier.utcoffset() != later.utcoffset():
-        raise ValueError(f"the time {text}, which {zone} has twice or never: write times in UTC")
-    return earlier, True
-
-
-def _since_1970(number: int) -> datetime:
-    while number >= 1e11:  # nano-, micro- or milliseconds
-        number //= 1000
-    return datetime.fromtimestamp(number, UTC)
-
-
-# Details: checks. A ValueError says what the file has.
-
-
-def _check(
-    bars: pl.DataFrame,
-    interval: str,
+def _read(
+    path: Path,
+    series: Series,
+    reading: Reading,
     now: datetime,
-) -> None:
-    """Refuse rows that are not closed bars of an interval, each time once."""
-    times = bars["time"]
-    if times.is_duplicated().any():
-        raise ValueError(f"a time that another row has too{_place(bars, times.is_duplicated())}")
-    if (times > now).any():
-        raise ValueError(f"a time that has not come yet{_place(bars, times > now)}")
-    ordered = bars.with_row_index("row").sort("time")
-    fault = frames.fault(ordered.select(COLUMNS))
+) -> tuple[Content, pl.DataFrame]:
+    """Return what stands in a file, and its closed bars in time order."""
+    interval = series.interval
+    market = markets.market_of(series.symbol)
+    table = import_table.read(path, reading.delimiter)
+    found = import_bars.content(table, series.symbol, reading)
+    stamps = import_opens.opens(found.times, found.rows, market, interval, reading)
+    _check_distance(stamps, interval)
+    found, stamps = _in_sessions(found, stamps, market, interval, reading)
+    time = pl.Series("time", stamps).cast(SCHEMA["time"])
+    numbered = found.values.with_columns(time, found.rows.alias("row"))
+    if not time.is_sorted():
+        numbered = numbered.sort("time", maintain_order=True)
+    _check(numbered, interval, now)
+    bars = numbered.select(COLUMNS)
+    closed = cache.closed(bars, interval, now)
+    forming = len(bars) - len(closed)
+    if closed.is_empty():
+        raise ImportFileError("no bar that has closed: import it again later")
+    if forming:
+        found.dropped[FORMING] = forming
+    return found, closed
+
+
+def _in_sessions(
+    found: Content,
+    stamps: NDArray[np.int64],
+    market: Market,
+    interval: str,
+    reading: Reading,
+) -> tuple[Content, NDArray[np.int64]]:
+    """Refuse intraday bars while the market is closed, or leave them out where that is wanted."""
+    wrong = import_opens.outside(stamps, market, interval)
+    if not wrong.any():
+        return found, stamps
+    if not reading.regular_hours or wrong.all():
+        import_opens.refuse_outside(wrong, stamps, found.rows, market, interval)
+    kept = pl.Series(~wrong)
+    dropped = found.dropped | {CLOSED_MARKET: int(wrong.sum())}
+    rest = found._replace(
+        rows=found.rows.filter(kept),
+        values=found.values.filter(kept),
+        dropped=dropped,
+    )
+    return rest, stamps[~wrong]
+
+
+def _check(numbered: pl.DataFrame, interval: str, now: datetime) -> None:
+    """Refuse rows, in time order, that are not bars of an interval, each time once."""
+    stamps = frames.times_of(numbered)
+    if stamps[-1] > import_times.now_ms(now):
+        place = int(np.argmax(stamps > import_times.now_ms(now)))
+        raise ImportFileError(f"{_row(numbered, place, interval)}: a time that has not come yet")
+    again = np.flatnonzero(np.diff(stamps) == 0)
+    if len(again):
+        _refuse_twice(numbered, int(again[0]), interval)
+    fault = frames.fault(numbered.select(COLUMNS), interval)
     if fault is not None:
-        wrong = pl.Series([row == ordered["row"][fault.row] for row in range(len(bars))])
-        raise ValueError(f"a bar whose {fault.field} {fault.reason}{_place(bars, wrong)}")
-    _check_distance(times.sort(), interval)
+        where = _row(numbered, fault.row, interval)
+        raise ImportFileError(f"{where}: {_of(fault, numbered)}")
+    _check_neighbours(numbered, interval)
 
 
-def _place(bars: pl.DataFrame, wrong: pl.Series) -> str:
-    """Return where the first wrong row is."""
-    row = wrong.arg_true()[0]
-    return f" in row {row + 1} ({bars['time'][row]:%Y-%m-%d %H:%M} UTC)"
+def _refuse_twice(numbered: pl.DataFrame, place: int, interval: str) -> None:
+    others = sorted([numbered["row"][place], numbered["row"][place + 1]])
+    what = "date" if shortest(interval) >= SECONDS_OF_A_DAY else "time"
+    raise ImportFileError(
+        f"{_row(numbered, place, interval)}: two rows for one {what}, {others[0]} and {others[1]}: "
+        "remove one"
+    )
 
 
-def _check_distance(times: pl.Series, interval: str) -> None:
+def _row(numbered: pl.DataFrame, place: int, interval: str) -> str:
+    """Return which row of the file it is, and its time."""
+    pattern = "%Y-%m-%d" if shortest(interval) >= SECONDS_OF_A_DAY else "%Y-%m-%d %H:%M UTC"
+    return f"row {numbered['row'][place]} ({numbered['time'][place]:{pattern}})"
+
+
+def _of(fault: Fault, numbered: pl.DataFrame) -> str:
+    """Return what is wrong, with the numbers that are."""
+    if fault.field == "time":
+        return f"time {fault.reason}"
+    value = numbered[fault.field][fault.row]
+    if value is None or value != value:
+        return f"{fault.field} is missing"
+    text = f"{fault.field} {value:.15g} {fault.reason}"
+    other = fault.reason.rpartition(" ")[2]
+    if other in frames.VALUES:
+        text += f" {numbered[other][fault.row]:.15g}"
+    return text
+
+
+def _check_distance(stamps: NDArray[np.int64], interval: str) -> None:
     """Refuse bars that lie nearer or farther apart than their interval says."""
-    nearest = cast("timedelta | None", times.diff().min())
-    if nearest is None:  # one bar
+    distances = np.diff(np.sort(stamps))
+    distances = distances[distances > 0]
+    if not len(distances):
         return
-    step = markets.shortest(interval)
-    ratio = nearest.total_seconds() / step
-    # After a lunch break the next bar opens early; only where there are few, may all of them lie
-    # far apart.
-    if ratio < 0.75 or (ratio > 1.5 and len(times) >= FEW):
-        raise ValueError(f"bars {nearest} apart: pass their --interval")
+    step = 1000 * markets.shortest(interval)
+    nearest = int(distances.min())
+    usual = int(np.median(distances))
+    # Only where there are few, may all of them lie far apart.
+    is_far = nearest > FAR * step and len(stamps) >= FEW
+    if usual < NEAR * step or is_far:
+        distance = timedelta(milliseconds=nearest if is_far else usual)
+        raise ImportFileError(f"bars {distance} apart: pass their --interval")
+
+
+def _check_neighbours(numbered: pl.DataFrame, interval: str) -> None:
+    """Refuse a bar that begins before the one in front of it can have ended.
+
+    After a lunch break the next bar may open a little early.
+    """
+    step = 1000 * markets.shortest(interval)
+    distances = np.diff(frames.times_of(numbered))
+    near = distances < NEAR * step
+    if near.any():
+        place = int(near.argmax()) + 1
+        distance = timedelta(milliseconds=int(distances[place - 1]))
+        raise ImportFileError(
+            f"{_row(numbered, place, interval)}: {distance} after the bar before it, too near for "
+            f"{interval}: remove one, or pass their --interval"
+        )

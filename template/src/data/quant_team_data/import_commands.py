@@ -1,0 +1,254 @@
+"""The commands `quant data import` and `quant data remove`."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from quant_team_utils import console, options
+from quant_team_utils.errors import QuantError
+
+if TYPE_CHECKING:
+    from quant_team_data.formats import Reading
+    from quant_team_data.importing import Report
+    from quant_team_data.removing import Uses
+
+SHOWN = 5  # rows of a dry run
+MOST_MONTHS = 6  # of changed bars, that are named
+
+
+@click.command("import", cls=options.Command)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--symbol", required=True, help="Symbol in TickDB's spelling, such as AAPL.US.")
+@click.option("--interval", required=True, help="Length of the bars, such as 1h.")
+@click.option("--source", required=True, help="Vendor's name; the source becomes import:NAME.")
+@click.option(
+    "--tz",
+    metavar="ZONE",
+    help="Time zone of times that do not name one, such as America/New_York.",
+)
+@click.option(
+    "--stamp",
+    type=click.Choice(["open", "close"]),
+    help="Say which end of a bar its time is  [default: open].",
+)
+@click.option(
+    "--columns",
+    metavar="NAME=COLUMN,...",
+    help="Name columns or number them from 1: time=Date,close=Last; volume=none: there is none.",
+)
+@click.option("--select", metavar="COLUMN=VALUE", help="Take these rows only: symbol=AAPL.")
+@click.option("--delimiter", metavar="CHARACTER", help="What separates columns: , ; or tab.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers.")
+@click.option("--scale", type=float, help="Multiply prices by this: 1e-9.")
+@click.option(
+    "--date-order",
+    type=click.Choice(["mdy", "dmy"]),
+    help="Read 03/04/2024 as March 4 (mdy) or 3 April (dmy).",
+)
+@click.option("--adjusted", is_flag=True, help="Record that prices are adjusted.")
+@click.option("--raw", is_flag=True, help="Record that prices are not adjusted.")
+@click.option(
+    "--regular-hours",
+    is_flag=True,
+    help="Leave out bars outside the market's sessions.",
+)
+@click.option("--dry-run", is_flag=True, help="Show the first bars; store nothing.")
+@click.option(
+    "--replace",
+    cls=options.Guard,
+    is_flag=True,
+    help="Remove the bars that are there; default: add to them.",
+)
+def import_(
+    file: Path,
+    symbol: str,
+    interval: str,
+    source: str,
+    dry_run: bool,
+    replace: bool,
+    **how: Any,
+) -> None:
+    """Import the bars in FILE into the cache.
+
+    FILE is CSV or Parquet. Its bars are checked first: if one is not valid, none is imported.
+    Exports of the usual vendors are recognised; options say what a file does not.
+    """
+    from quant_team_data.importing import import_file
+
+    report = import_file(
+        file,
+        symbol,
+        interval,
+        source,
+        reading=_reading(how),
+        replace=replace,
+        dry_run=dry_run,
+    )
+    series = report.series
+    click.echo(console.table((), summary(report)))
+    if dry_run:
+        _print_first(report)
+        return
+    click.echo(f"imported: {counted(len(report.bars), 'bar')} of {series}")
+    click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
+    wanted = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
+    click.echo(f"          quant run STRATEGY {wanted}")
+
+
+@click.command(cls=options.Command)
+@click.argument("symbol")
+@click.option("--source", required=True, help="Source of the bars, as in import:acme.")
+@click.option("--interval", help="Length of the bars  [default: all].")
+@click.option("--yes", cls=options.Guard, is_flag=True, help="Do not ask.")
+def remove(symbol: str, source: str, interval: str | None, yes: bool) -> None:
+    """Remove imported bars of SYMBOL from the cache.
+
+    Results that used them and lines of data.lock that name them are listed and stay.
+    """
+    from quant_team_data import cache, removing
+
+    found = removing.find(symbol, source, interval)
+    for series in found:
+        bars = counted(len(cache.load(series).bars), "bar")
+        click.echo(f"{series}: {bars}")
+        _print_uses(removing.uses(series))
+    if not yes:
+        _confirm()
+    for series in found:
+        removing.remove(series)
+        click.echo(f"removed: {series}")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun, in the plural unless it is one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def summary(report: Report) -> list[tuple[str, str]]:
+    """Return what an import did, as rows of a name and a value."""
+    dropped = []
+    for reason, number in report.dropped.items():
+        dropped.append(f"{number:,} {reason}")
+    times = report.bars["time"]
+    pattern = "%Y-%m-%d" if report.series.interval in ("1d", "1w", "1M") else "%Y-%m-%d %H:%M UTC"
+    coverage = report.coverage
+    rows = [
+        ("read as", report.read_as),
+        ("rows read", f"{report.rows:,}"),
+        ("added", f"{report.added:,}"),
+        ("changed", _changed(report)),
+        ("unchanged", f"{report.unchanged:,}"),
+        ("removed", f"{report.removed:,}"),
+        ("dropped", ", ".join(dropped) or "0"),
+        ("range", f"{times[0]:{pattern}} to {times[-1]:{pattern}}"),
+        ("coverage", _coverage(coverage.present, coverage.expected, str(coverage), len(times))),
+        ("prices", report.prices),
+    ]
+    return [row for row in rows if row[0] != "removed" or report.removed]
+
+
+# Details
+
+
+def _reading(how: dict[str, Any]) -> Reading:
+    """Return the options of the command as a reading."""
+    from quant_team_data.formats import Reading
+
+    if how["adjusted"] and how["raw"]:
+        raise click.UsageError("--adjusted and --raw exclude each other.")
+    scale = how["scale"]
+    if scale is not None and not 0 < scale < math.inf:
+        raise click.UsageError("--scale: pass a number above 0.")
+    select = None
+    if how["select"]:
+        column, equals, value = how["select"].partition("=")
+        if not equals or not column.strip():
+            raise click.UsageError(f"--select: {how['select']!r} is not COLUMN=VALUE.")
+        select = (column.strip(), value.strip())
+    prices = "unknown"
+    if how["adjusted"] or how["raw"]:
+        prices = "raw" if how["raw"] else "adjusted"
+    return Reading(
+        columns=_pairs(how["columns"], "--columns"),
+        delimiter=_delimiter(how["delimiter"]),
+        decimal=how["decimal"],
+        stamp=how["stamp"],
+        tz=how["tz"],
+        select=select,
+        scale=scale,
+        date_order=how["date_order"],
+        prices=prices,
+        regular_hours=how["regular_hours"],
+    )
+
+
+def _changed(report: Report) -> str:
+    count = len(report.changed)
+    if not count:
+        return "0"
+    months = sorted(set(report.changed["time"].dt.strftime("%Y-%m")))
+    listed = ", ".join(months[:MOST_MONTHS])
+    more = f" and {len(months) - MOST_MONTHS} more months" if len(months) > MOST_MONTHS else ""
+    return f"{count:,} ({listed}{more})"
+
+
+def _coverage(present: int, expected: int, share: str, bars: int) -> str:
+    """Return how many of the bars that the calendar expects are there, and how many others."""
+    text = f"{share}, {present:,} of {counted(expected, 'bar')} that the calendar expects"
+    others = bars - present
+    return f"{text}; {others:,} when it expects none" if others else text
+
+
+def _print_first(report: Report) -> None:
+    """Print the first bars as they would be stored."""
+    rows = []
+    for time, *values in report.bars.head(SHOWN).iter_rows():
+        rows.append([f"{time:%Y-%m-%d %H:%M}", *(f"{value:.15g}" for value in values)])
+    header = ("time (UTC)", "open", "high", "low", "close", "volume")
+    click.echo(console.table(header, rows))
+    click.echo(
+        f"dry run: {counted(len(report.bars), 'bar')} of {report.series}; nothing was stored."
+    )
+
+
+def _print_uses(found: Uses) -> None:
+    if found.results:
+        click.echo(f"  used by {counted(len(found.results), 'result')}:")
+    for path in found.results:
+        click.echo(f"    {path}")
+    if found.lines:
+        months = ", ".join(sorted(line.month for line in found.lines))
+        click.echo(f"  named by {counted(len(found.lines), 'line')} of data.lock: {months}")
+
+
+def _confirm() -> None:
+    if not sys.stdin.isatty():
+        raise QuantError("Nothing was removed: there is no terminal to ask on; pass --yes.")
+    click.confirm("Remove them?", abort=True)
+
+
+def _pairs(text: str | None, option: str) -> dict[str, str]:
+    """Return `a=b,c=d` as a dict."""
+    found: dict[str, str] = {}
+    for part in (text or "").split(","):
+        name, equals, value = part.partition("=")
+        if equals and name.strip() and value.strip():
+            found[name.strip()] = value.strip()
+        elif part.strip():
+            raise click.UsageError(f"{option}: {part!r} is not NAME=COLUMN.")
+    return found
+
+
+def _delimiter(text: str | None) -> str | None:
+    """Return one character; `tab` is one."""
+    named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";"}
+    character = named.get((text or "").lower(), text)
+    is_one = character is None or (len(character) == 1 and character.isascii())
+    if not is_one or character in ('"', "\n", "\r"):
+        raise click.UsageError(f"--delimiter: {text!r} is not one character, or tab.")
+    return character
