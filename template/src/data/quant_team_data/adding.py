@@ -52,16 +52,14 @@ def add(known: pl.DataFrame, bars: pl.DataFrame, *, replace: bool = False) -> Ad
     """
     old = frames.times_of(known)
     new = frames.times_of(bars)
-    places = np.searchsorted(old, new)
-    is_known = np.zeros(len(new), dtype=bool)
-    inside = places < len(old)
-    is_known[inside] = old[places[inside]] == new[inside]
-    before = known[places[is_known]]
+    is_known = frames.among(new, old)
+    is_met = frames.among(old, new)
+    before = known.filter(pl.Series(is_met))
     after = bars.filter(pl.Series(is_known))
     differs = np.zeros(len(after), dtype=bool)
     for name in VALUES:
         differs |= before[name].to_numpy() != after[name].to_numpy()
-    kept = known.filter(pl.Series(~np.isin(old, new)))
+    kept = known.filter(pl.Series(~is_met))
     whole = bars
     if not replace and len(kept):
         whole = pl.concat([kept, bars]).sort("time")

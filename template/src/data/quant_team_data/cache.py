@@ -382,7 +382,8 @@ def _merged(
 
 def _in_schema(bars: pl.DataFrame) -> pl.DataFrame:
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
-    return bars.select(columns).sort("time")
+    bars = bars.select(columns)
+    return bars if bars["time"].is_sorted() else bars.sort("time")
 
 
 def _require_same_basis(

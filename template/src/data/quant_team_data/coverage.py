@@ -87,7 +87,7 @@ def measure(
         return Coverage(0, 0, [])
     opens = frames.times_of(bars)
     due = calendars.due(market, interval, int(opens[0]), int(opens[-1]) + 1, today=today)
-    is_missing = ~np.isin(due.opens, opens)
+    is_missing = ~frames.among(due.opens, opens)
     missing = _gaps(due, is_missing)
     return Coverage(len(due.opens), len(due.opens) - int(is_missing.sum()), missing)
 

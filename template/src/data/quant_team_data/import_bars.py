@@ -140,7 +140,7 @@ def _used(table: Table, layout: Layout, reading: Reading) -> dict[str, pl.Series
             raise ImportFileError(f"the column {meaning} holds {column.dtype}: name another one")
         if column.dtype in (pl.Categorical, pl.Enum):
             columns[meaning] = column.cast(pl.String)
-        if column.dtype == pl.String:
+        if column.dtype == pl.String and meaning in ("instrument", "select"):
             columns[meaning] = column.str.strip_chars()
     return columns
 
@@ -162,16 +162,19 @@ def _filled(
     rows: pl.Series,
 ) -> tuple[dict[str, pl.Series], pl.Series]:
     """Return columns without blank lines, which are no fault."""
-    frame = pl.DataFrame(list(columns.values()))
-    blank = [_is_empty(frame[name]) for name in frame.columns]
-    every = pl.select(pl.all_horizontal(blank)).to_series()
+    every = pl.Series([True]).new_from_index(0, len(rows))
+    # Values first: where they are numbers, that is quick.
+    for name in sorted(columns, key=lambda name: name not in VALUES):
+        every &= _is_empty(columns[name])
+        if not every.any():
+            return columns, rows
     return _kept(columns, ~every), rows.filter(~every)
 
 
 def _is_empty(column: pl.Series) -> pl.Series:
     missing = column.is_null()
     if column.dtype == pl.String:
-        missing |= (column == "").fill_null(value=False)
+        missing |= column.str.contains(r"^\s*$").fill_null(value=False)
     return missing
 
 
@@ -205,11 +208,12 @@ def _with_values(
     rows: pl.Series,
 ) -> tuple[dict[str, pl.Series], pl.Series, dict[str, int]]:
     """Return the rows that have values: Yahoo writes `null` for days without a trade."""
-    blank = []
+    every = pl.Series([True]).new_from_index(0, len(rows))
     for name in VALUES:
         if name in columns:
-            blank.append(_is_nothing(columns[name]))
-    every = pl.select(pl.all_horizontal(blank)).to_series()
+            every &= _is_nothing(columns[name])
+        if not every.any():
+            return columns, rows, {}
     count = int(every.sum())
     dropped = {"without values": count} if count else {}
     return _kept(columns, ~every), rows.filter(~every), dropped
@@ -217,7 +221,7 @@ def _with_values(
 
 def _is_nothing(column: pl.Series) -> pl.Series:
     if column.dtype == pl.String:
-        return column.is_null() | column.is_in(import_numbers.EMPTY)
+        return column.is_null() | column.str.strip_chars().is_in(import_numbers.EMPTY)
     if column.dtype.is_float():
         return column.is_null() | column.is_nan()
     return column.is_null()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,11 +19,13 @@ import polars as pl
 from quant_team_data.formats import (
     BINANCE,
     METATRADER,
+    NAMES,
     ImportFileError,
     is_index,
     plain,
     shown,
 )
+from quant_team_data.frames import VALUES
 
 MOST_BYTES = 1 << 29  # of a file: 512 MiB
 MOST_ROWS = 10_000_000
@@ -35,7 +39,10 @@ PACKED = {
     b"\xfd7zXZ": "xz",
 }
 PARQUET = b"PAR1"
+TEXT = re.compile(rb"\S")
 NUMBER = re.compile(r"[$€£¥]?[+-]?\.?\d[\d.,]*(e[+-]?\d+)?[KMBT%]?", re.IGNORECASE)
+VALUE_NAMES = frozenset(itertools.chain.from_iterable(NAMES[name] for name in VALUES))
+WHOLE_NUMBERS = "ts event"  # a column of Databento, whose prices are whole numbers or not
 HEADS = ("price", "ticker", "date", "datetime", "")  # how the header lines of yfinance begin
 
 
@@ -45,7 +52,8 @@ class Table(NamedTuple):
     Attributes:
         kind: "CSV" or "Parquet".
         header: names of the columns, as they are in the file.
-        columns: String for CSV, anything for Parquet.
+        columns: anything for Parquet; for CSV String, but Float64 where all prices and volumes are
+            plain numbers.
         tickers: where a second header line names an instrument for each column: that, else empty.
         delimiter: what separated the columns; empty for Parquet.
     """
@@ -61,12 +69,18 @@ class Table(NamedTuple):
         return len(self.columns[0]) if self.columns else 0
 
 
-def read(path: Path, delimiter: str | None = None) -> Table:
+def read(
+    path: Path,
+    delimiter: str | None = None,
+    *,
+    as_text: bool = False,
+) -> Table:
     """Return the table in a file.
 
     Args:
         path: a CSV file, in UTF-8, UTF-16 or Windows-1252, or a Parquet file.
         delimiter: of a CSV file; default: found in its first lines.
+        as_text: read no column of a CSV file as numbers yet.
 
     Raises:
         ImportFileError: it cannot be read, is too large, or is not such a file.
@@ -77,7 +91,7 @@ def read(path: Path, delimiter: str | None = None) -> Table:
             return _parquet(content)
         if path.suffix.lower() in (".parquet", ".pq"):
             raise ImportFileError("no Parquet in it: it cannot be read; check the file")
-        return _csv(_utf8(content), delimiter)
+        return _csv(_utf8(content), delimiter, as_text=as_text)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error, ValueError):
         raise ImportFileError("it cannot be read as CSV or Parquet: check the file") from None
 
@@ -88,7 +102,8 @@ def read(path: Path, delimiter: str | None = None) -> Table:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            size = min(os.fstat(file.fileno()).st_size, MOST_BYTES)
+            content = file.read(size + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a path"
         raise ImportFileError(f"it cannot be read ({reason}): check the path") from None
@@ -136,12 +151,14 @@ class _Head(NamedTuple):
     delimiter: str
 
 
-def _csv(content: bytes, delimiter: str | None) -> Table:
-    if not content.strip():
+def _csv(content: bytes, delimiter: str | None, *, as_text: bool) -> Table:
+    if TEXT.search(content) is None:
         raise ImportFileError("nothing in it: check the file")
     head = _head(content, delimiter)
     header, tickers = _header(head.lines)
-    frame = _body(content[head.end :], len(header), head.delimiter)
+    frame = None if as_text else _numbers(content, head, header)
+    if frame is None:
+        frame = _text(content, head, len(header))
     return Table("CSV", header, frame.get_columns(), tickers, head.delimiter)
 
 
@@ -224,21 +241,45 @@ def _header(lines: list[list[str]]) -> tuple[list[str], list[str]]:
     return header, ["", *tickers[1:]]
 
 
-def _body(content: bytes, width: int, delimiter: str) -> pl.DataFrame:
-    """Return the rows after the header as text; a blank line is a row without values."""
-    schema = {str(place): pl.String() for place in range(width)}
-    if not content.strip():
-        return pl.DataFrame(schema=schema)
+def _numbers(content: bytes, head: _Head, header: list[str]) -> pl.DataFrame | None:
+    """Return the rows with prices and volumes as numbers, or None if one is not a plain one."""
+    schema: dict[str, type[pl.DataType]] = {}
+    names = [plain(name) for name in header]
+    for place, name in enumerate(names):
+        schema[str(place)] = pl.Float64 if name in VALUE_NAMES else pl.String
+    if WHOLE_NUMBERS in names:  # whether they are whole decides what they mean
+        return None
     try:
-        return pl.read_csv(
-            io.BytesIO(content),
-            has_header=False,
-            schema=schema,
-            separator=delimiter,
-            glob=False,
-        )
+        return _body(content, head, schema)
     except pl.exceptions.ComputeError:
-        return _refuse_wide(content, width, delimiter)
+        return None
+
+
+def _text(content: bytes, head: _Head, width: int) -> pl.DataFrame:
+    """Return the rows as text."""
+    schema: dict[str, type[pl.DataType]] = {str(place): pl.String for place in range(width)}
+    try:
+        return _body(content, head, schema)
+    except pl.exceptions.ComputeError:
+        return _refuse_wide(content[head.end :], width, head.delimiter)
+
+
+def _body(
+    content: bytes,
+    head: _Head,
+    schema: dict[str, type[pl.DataType]],
+) -> pl.DataFrame:
+    """Return the rows after the header; a blank line is a row without values."""
+    if TEXT.search(content, head.end) is None:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(
+        content,
+        has_header=False,
+        schema=schema,
+        separator=head.delimiter,
+        skip_lines=content.count(b"\n", 0, head.end),
+        glob=False,
+    )
 
 
 def _refuse_wide(content: bytes, width: int, delimiter: str) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zoneinfo
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -42,6 +43,13 @@ ZONE = r"Z|[+-]\d\d:?\d\d| ?UTC| ?GMT| [A-Z][A-Za-z_]+/[A-Za-z_/]+"
 MOMENT = re.compile(
     rf"(?P<date>{'|'.join(DATE)})"
     rf"((?P<gap>T| {{1,2}})(?P<clock>{'|'.join(CLOCK)})(?P<zone>{ZONE})?)?"
+)
+# Numbers since 1970: from which size to which, and how they become milliseconds.
+UNITS: tuple[tuple[int, int, Callable[[pl.Series], pl.Series]], ...] = (
+    (10**8, 10**11, lambda seconds: seconds * 1000),
+    (10**11, 10**14, lambda milliseconds: milliseconds),
+    (10**14, 10**17, lambda microseconds: microseconds // 1000),
+    (10**17, (1 << 63) - 1, lambda nanoseconds: nanoseconds // 1_000_000),
 )
 ORDERS = {"dmy": "%d{0}%m{0}%Y", "mdy": "%m{0}%d{0}%Y"}
 
@@ -175,8 +183,8 @@ def _of_text(text: pl.Series, rows: pl.Series, order: str | None) -> Times:
         if found is None or found.stamps[first] is None:
             _unreadable(rows[first], text[first])
             break
+        stamps = stamps.zip_with(~left, found.stamps) if kinds else found.stamps
         kinds.setdefault(found.kind, first)
-        stamps = stamps.zip_with(~left, found.stamps) if kinds else stamps
     if len(kinds) > 1:
         _refuse_mixture(kinds, text, rows)
     return Times(stamps, next(iter(kinds), "date"))
@@ -211,8 +219,9 @@ def _like(example: str, text: pl.Series, order: str | None) -> Times | None:
 def _zoned(text: pl.Series, whole: str, zone: str | None) -> Times:
     if zone is None:
         return Times(_parsed(text, whole), "naive")
-    if re.fullmatch(r"[+-].*", zone):
-        return Times(_parsed(text, whole + ("%:z" if ":" in zone else "%z")), "aware")
+    if zone[0] in "+-":
+        there = _parsed(text.str.head(-len(zone)), whole)
+        return Times(there - _offsets(text.str.tail(len(zone))), "aware")
     stamps = _parsed(text, whole + zone)
     name = zone.strip()
     if name in ("Z", "UTC", "GMT"):
@@ -224,9 +233,20 @@ def _zoned(text: pl.Series, whole: str, zone: str | None) -> Times:
     return Times(spread, "aware")
 
 
+def _offsets(zones: pl.Series) -> pl.Series:
+    """Return how far zones such as -05:00 are ahead of UTC, in milliseconds; null for others."""
+    offsets: dict[str, int] = {}
+    for zone in zones.drop_nulls().unique():
+        match = re.fullmatch(r"([+-])(\d\d):?(\d\d)", zone)
+        if match:
+            minutes = 60 * int(match[2]) + int(match[3])
+            offsets[zone] = 60_000 * (minutes if match[1] == "+" else -minutes)
+    return zones.replace_strict(offsets, default=None, return_dtype=pl.Int64)
+
+
 def _parsed(text: pl.Series, whole: str) -> pl.Series:
     try:
-        parsed = text.str.to_datetime(whole, strict=False, time_unit="ms")
+        parsed = text.str.to_datetime(whole, strict=False, time_unit="ms", cache=False)
     except pl.exceptions.PolarsError:
         return pl.Series(text.name, [None] * len(text), pl.Int64)
     return _physical(parsed)
@@ -234,20 +254,17 @@ def _parsed(text: pl.Series, whole: str) -> pl.Series:
 
 def _since_1970(text: pl.Series) -> pl.Series:
     """Return numbers since 1970 as milliseconds; each one's size tells its unit."""
-    number = pl.col("text").str.strip_suffix(".0").cast(pl.Int64, strict=False)
-    size = number.abs()
-    is_epoch = size >= 100_000_000
-    milliseconds = (
-        pl.when(size < 10**11)
-        .then(number * 1000)
-        .when(size < 10**14)
-        .then(number)
-        .when(size < 10**17)
-        .then(number // 1000)
-        .otherwise(number // 1_000_000)
-    )
-    frame = pl.DataFrame({"text": text})
-    return frame.select(pl.when(is_epoch).then(milliseconds)).to_series()
+    numbers = text.str.strip_suffix(".0").cast(pl.Int64, strict=False)
+    sizes = numbers.abs()
+    found = numbers
+    for least, most, to_milliseconds in UNITS:
+        is_such = (sizes >= least) & (sizes < most)
+        if is_such.all() and not numbers.null_count():
+            return to_milliseconds(numbers)
+        found = found.zip_with(~is_such.fill_null(value=False), to_milliseconds(numbers))
+    is_epoch = (sizes >= UNITS[0][0]).fill_null(value=False)
+    nothing = pl.Series(text.name, [None], pl.Int64).new_from_index(0, len(text))
+    return found.zip_with(is_epoch, nothing)
 
 
 def _clock_format(clock: str) -> str:

@@ -164,7 +164,7 @@ def _read(
     """Return what stands in a file, and its closed bars in time order."""
     interval = series.interval
     market = markets.market_of(series.symbol)
-    table = import_table.read(path, reading.delimiter)
+    table = import_table.read(path, reading.delimiter, as_text=reading.decimal is not None)
     found = import_bars.content(table, series.symbol, reading)
     stamps = import_opens.opens(found.times, found.rows, market, interval, reading)
     _check_distance(stamps, interval)
@@ -254,17 +254,19 @@ def _of(fault: Fault, numbered: pl.DataFrame) -> str:
 
 def _check_distance(stamps: NDArray[np.int64], interval: str) -> None:
     """Refuse bars that lie nearer or farther apart than their interval says."""
-    distances = np.diff(np.sort(stamps))
+    distances = np.diff(stamps)
+    if (distances < 0).any():
+        distances = np.diff(np.sort(stamps))
     distances = distances[distances > 0]
     if not len(distances):
         return
     step = 1000 * markets.shortest(interval)
     nearest = int(distances.min())
-    usual = int(np.median(distances))
+    is_near = np.count_nonzero(distances < NEAR * step) > len(distances) / 2
     # Only where there are few, may all of them lie far apart.
     is_far = nearest > FAR * step and len(stamps) >= FEW
-    if usual < NEAR * step or is_far:
-        distance = timedelta(milliseconds=nearest if is_far else usual)
+    if is_near or is_far:
+        distance = timedelta(milliseconds=int(np.median(distances)))
         raise ImportFileError(f"bars {distance} apart: pass their --interval")
 
 
