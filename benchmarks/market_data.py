@@ -4,8 +4,8 @@ Many symbols over the network, decoding, reading again from the cache, an import
 
     python benchmarks/market_data.py [PART ...]
 
-The parts are network, plan, decode, cache, import and run; default: all. It makes an environment with the
-team's pins and a team repository, and runs itself in it, on the code of `template/`.
+The parts are network, plan, decode, cache, import and run; default: all. It makes an environment
+with the team's pins and a team repository, and runs itself in it, on the code of `template/`.
 """
 
 from __future__ import annotations

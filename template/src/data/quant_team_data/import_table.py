@@ -251,7 +251,7 @@ def _numbers(content: bytes, head: _Head, header: list[str]) -> pl.DataFrame | N
         return None
     try:
         return _body(content, head, schema)
-    except pl.exceptions.ComputeError:
+    except pl.exceptions.PolarsError:
         return None
 
 
@@ -260,7 +260,7 @@ def _text(content: bytes, head: _Head, width: int) -> pl.DataFrame:
     schema: dict[str, type[pl.DataType]] = {str(place): pl.String for place in range(width)}
     try:
         return _body(content, head, schema)
-    except pl.exceptions.ComputeError:
+    except pl.exceptions.PolarsError:
         return _refuse_wide(content[head.end :], width, head.delimiter)
 
 
