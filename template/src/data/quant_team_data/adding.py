@@ -38,7 +38,7 @@ class Addition(NamedTuple):
 
     @property
     def has_kept(self) -> bool:
-        """Whether bars are there that were not among those that came."""
+        """Whether bars stay that were not among those that came."""
         return len(self.bars) > self.added + self.unchanged + len(self.changed)
 
 

@@ -236,17 +236,16 @@ def combined(
         if fault is not None:
             raise CacheError(f"Nothing was stored: {fault.of(str(series))}.")
     addition = adding.add(stored.bars, bars, replace=replace)
-    if replace or not addition.has_kept:
-        proven = []
-        basis = prices
-    else:
+    if not replace:
         _require_same_basis(series, stored, bars, prices)
+    proven: list[Range] = []
+    if addition.has_kept:
         proven = stored.proven
-        basis = prices if prices == stored.prices else UNKNOWN
+        prices = prices if prices == stored.prices else UNKNOWN
     if len(bars):
         span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
         proven = _joined([*proven, span])
-    return Outcome(Stored(addition.bars, proven, basis), addition)
+    return Outcome(Stored(addition.bars, proven, prices), addition)
 
 
 def load(series: Series) -> Stored:
@@ -394,7 +393,7 @@ def _require_same_basis(
 ) -> None:
     """Refuse prices on another adjustment basis than those that stay beside them."""
     declared = {prices, stored.prices} - {UNKNOWN}
-    if len(declared) > 1:
+    if len(stored.bars) and len(declared) > 1:
         raise CacheError(
             f"{series} is {stored.prices} and these prices are {prices}: import them under another "
             "--source, or take the whole file with --replace."
