@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FEW = 10  # rows: so many may lie far apart
+PERIODS = {"1d": "date", "1w": "week", "1M": "month"}
 NEAR = 0.75  # of an interval
 FAR = 1.5
 FORMING = "not closed yet"
@@ -225,10 +226,13 @@ def _check(numbered: pl.DataFrame, interval: str, now: datetime) -> None:
 
 def _refuse_twice(numbered: pl.DataFrame, place: int, interval: str) -> None:
     others = sorted([numbered["row"][place], numbered["row"][place + 1]])
-    what = "date" if shortest(interval) >= SECONDS_OF_A_DAY else "time"
+    what = PERIODS.get(interval, "time")
+    advice = "remove one"
+    if interval in ("1w", "1M"):
+        advice += ", or pass their --interval"
     raise ImportFileError(
         f"{_row(numbered, place, interval)}: two rows for one {what}, {others[0]} and {others[1]}: "
-        "remove one"
+        f"{advice}"
     )
 
 
