@@ -20,6 +20,7 @@ SHAPES = 12  # so many ways of writing a time may stand in one file
 EPOCH = re.compile(r"-?\d{9,19}(\.0+)?")
 MIDNIGHT = 86_400_000
 EARLIEST = -2_208_988_800_000  # 1900
+LATEST = 7_258_118_400_000  # 2200
 EPOCH_DAY = 719_163  # 1970-01-01 as an ordinal
 DATE = {
     r"\d{8}": "%Y%m%d",
@@ -154,7 +155,7 @@ def _with_clock(dates: pl.Series, clocks: pl.Series) -> pl.Series:
 
 def _checked(times: Times, column: pl.Series, rows: pl.Series) -> Times:
     """Refuse what is missing or out of range."""
-    wrong = times.stamps.is_null() | (times.stamps < EARLIEST)
+    wrong = ~times.stamps.is_between(EARLIEST, LATEST)
     wrong = wrong.fill_null(value=True)
     if wrong.any():
         row = wrong.arg_max() or 0

@@ -121,6 +121,10 @@ def import_file(
         found, bars = _read(path, series, reading, now)
     except ImportFileError as error:
         raise ImportFileError(f"{formats.printable(str(path))}: {error}.") from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        raise ImportFileError(
+            f"{formats.printable(str(path))}: its columns cannot be read as bars: check the file."
+        ) from None
     store = cache.combined if dry_run else cache.put
     done = store(series, bars, prices=reading.prices, replace=replace, now=now)
     market = markets.market_of(series.symbol)
