@@ -307,9 +307,13 @@ def _is_fixed(columns: dict[str, pl.Series], frame: pl.DataFrame) -> bool:
 def _scaled(frame: pl.DataFrame, scale: float) -> pl.DataFrame:
     """Return prices times a scale; divided where it is one over a whole number, which is exact."""
     inverse = round(1 / scale)
-    if inverse > 1 and abs(inverse * scale - 1) < 1e-12:
-        return frame.with_columns(pl.col(*PRICES) / inverse)
-    return frame.with_columns(pl.col(*PRICES) * scale)
+    is_inverse = inverse > 1 and abs(inverse * scale - 1) < 1e-12
+    scaled = []
+    for name in PRICES:
+        numbers = frame[name].to_numpy()  # polars divides by multiplying, which is not exact
+        prices = numbers / inverse if is_inverse else numbers * scale
+        scaled.append(pl.Series(name, prices))
+    return frame.with_columns(scaled)
 
 
 def _within(frame: pl.DataFrame) -> pl.DataFrame:
