@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from quant_team_data import adding, cache
+from quant_team_data.adding import Basis, BasisError
 from quant_team_data.cache import CacheError
 from quant_team_data.frames import SCHEMA
 from quant_team_data.series import Series
@@ -36,8 +37,7 @@ def bars(first: int, count: int, factor: float = 1.0) -> pl.DataFrame:
 def test_new_bars_are_added_and_nothing_is_removed() -> None:
     """A file of two bars leaves the other hundred as they were."""
     cache.put(SERIES, bars(0, 100))
-    outcome = cache.put(SERIES, pl.concat([bars(0, 1), bars(120, 1)]))
-    addition = outcome.addition
+    addition = cache.put(SERIES, pl.concat([bars(0, 1), bars(120, 1)]))
     assert (addition.added, addition.unchanged, addition.removed) == (1, 1, 0)
     assert addition.changed.is_empty()
     assert cache.load(SERIES).bars.equals(pl.concat([bars(0, 100), bars(120, 1)]))
@@ -47,8 +47,8 @@ def test_a_correction_is_taken_and_reported() -> None:
     """A known time with another value: the new one stays."""
     cache.put(SERIES, bars(0, 100))
     corrected = bars(5, 2).with_columns(volume=pl.lit(11.0))
-    outcome = cache.put(SERIES, corrected)
-    assert outcome.addition.changed.equals(corrected)
+    addition = cache.put(SERIES, corrected)
+    assert addition.changed.equals(corrected)
     stored = cache.load(SERIES).bars
     assert len(stored) == 100
     assert stored[5:7].equals(corrected)
@@ -57,8 +57,8 @@ def test_a_correction_is_taken_and_reported() -> None:
 def test_replace_removes_what_is_not_in_the_file() -> None:
     """The other meaning, when it is asked for; what is proven shrinks with it."""
     cache.put(SERIES, bars(0, 100))
-    outcome = cache.put(SERIES, bars(50, 2), replace=True)
-    assert outcome.addition.removed == 98
+    addition = cache.put(SERIES, bars(50, 2), replace=True)
+    assert addition.removed == 98
     stored = cache.load(SERIES)
     assert stored.bars.equals(bars(50, 2))
     assert len(stored.proven) == 1
@@ -75,7 +75,7 @@ def test_a_hole_between_two_files_is_not_proven() -> None:
 def test_another_adjustment_basis_is_refused(factor: float) -> None:
     """Prices that are all shifted by a factor are no corrections."""
     cache.put(SERIES, bars(0, 100))
-    with pytest.raises(CacheError, match=f"factor of about {factor:.4g}.*--replace"):
+    with pytest.raises(BasisError, match=f"factor of about {factor:.4g}.*--replace"):
         cache.put(SERIES, bars(20, 90, factor))
     assert cache.load(SERIES).bars.equals(bars(0, 100))
     cache.put(SERIES, bars(20, 90, factor), replace=True)
@@ -86,7 +86,7 @@ def test_a_basis_with_steps_is_refused() -> None:
     """Dividends move older prices more: the factor has steps."""
     cache.put(SERIES, bars(0, 100))
     steps = pl.concat([bars(0, 30, 0.95), bars(30, 30, 0.97), bars(60, 40, 0.99)])
-    with pytest.raises(CacheError, match="another adjustment basis"):
+    with pytest.raises(BasisError, match="another adjustment basis"):
         cache.put(SERIES, steps)
 
 
@@ -94,25 +94,25 @@ def test_rounded_prices_on_another_basis_are_refused() -> None:
     """Vendors round to cents: the factors of one bar then differ a little."""
     cache.put(SERIES, bars(0, 100))
     rounded = bars(0, 100, 0.25).with_columns(pl.col("open", "high", "low", "close").round(2))
-    with pytest.raises(CacheError, match="another adjustment basis"):
+    with pytest.raises(BasisError, match="another adjustment basis"):
         cache.put(SERIES, rounded)
 
 
 def test_few_corrections_and_volumes_are_no_other_basis() -> None:
     """Ten wrong days of a hundred, or all volumes, may be corrected."""
     cache.put(SERIES, bars(0, 100))
-    assert len(cache.put(SERIES, bars(0, 4, 2.0)).addition.changed) == 4
+    assert len(cache.put(SERIES, bars(0, 4, 2.0)).changed) == 4
     volumes = bars(0, 100).with_columns(volume=pl.lit(12.0))
-    assert len(cache.put(SERIES, volumes).addition.changed) == 100
+    assert len(cache.put(SERIES, volumes).changed) == 100
 
 
 def test_what_prices_are_is_recorded() -> None:
     """Raw stays raw while all says so, and raw and adjusted do not mix."""
-    assert cache.put(SERIES, bars(0, 3), prices="raw").stored.prices == "raw"
+    assert cache.put(SERIES, bars(0, 3), prices="raw").prices == "raw"
     assert cache.load(SERIES).prices == "raw"
     cache.put(SERIES, bars(3, 3), prices="raw")
     assert cache.load(SERIES).prices == "raw"
-    with pytest.raises(CacheError, match="is raw and these prices are adjusted"):
+    with pytest.raises(BasisError, match="is raw and these prices are adjusted"):
         cache.put(SERIES, bars(6, 3), prices="adjusted")
     cache.put(SERIES, bars(6, 3))
     assert cache.load(SERIES).prices == "unknown"
@@ -141,5 +141,5 @@ def test_no_room_accepts_what_another_refuses() -> None:
 
 def test_bars_are_compared_in_time() -> None:
     """Added to nothing, everything is new."""
-    addition = adding.add(SCHEMA.to_frame(), bars(0, 5))
+    addition = adding.add(Basis(SCHEMA.to_frame(), "unknown"), Basis(bars(0, 5), "raw"))
     assert (addition.added, addition.unchanged, addition.has_kept) == (5, 0, False)

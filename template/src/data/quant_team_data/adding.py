@@ -9,14 +9,33 @@ import polars as pl
 
 from quant_team_data import frames
 from quant_team_data.frames import VALUES
+from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+UNKNOWN = "unknown"
 PRICES = ("open", "high", "low", "close")
 FEW = 5  # bars: so many may be corrected by one factor by chance
 SAME_FACTOR = 2e-3  # how far the factors of one bar's prices may differ: they are rounded
+BARS_A_STEP = 4  # a factor has at most one step in so many bars
 NOTICEABLE = 1e-4  # a factor nearer to 1 is a correction of the last digits
+
+
+class BasisError(QuantError):
+    """Prices on two adjustment bases may not stand in one series."""
+
+
+class Basis(NamedTuple):
+    """Bars, and what their prices are.
+
+    Attributes:
+        bars: a frame of `frames.SCHEMA`, in time order.
+        prices: "raw", "adjusted" or "unknown".
+    """
+
+    bars: pl.DataFrame
+    prices: str
 
 
 class Addition(NamedTuple):
@@ -24,6 +43,7 @@ class Addition(NamedTuple):
 
     Attributes:
         bars: what is there now, a frame of `frames.SCHEMA` in time order.
+        prices: what all of their prices are: "raw", "adjusted" or "unknown".
         added: how many had a time that was not there.
         changed: the bars, as they are now, whose time was there with other values.
         unchanged: how many were there already.
@@ -31,6 +51,7 @@ class Addition(NamedTuple):
     """
 
     bars: pl.DataFrame
+    prices: str
     added: int
     changed: pl.DataFrame
     unchanged: int
@@ -39,35 +60,43 @@ class Addition(NamedTuple):
     @property
     def has_kept(self) -> bool:
         """Whether bars stay that were not among those that came."""
-        return len(self.bars) > self.added + self.unchanged + len(self.changed)
+        came = self.added + self.unchanged + len(self.changed)
+        return len(self.bars) > came
 
 
-def add(known: pl.DataFrame, bars: pl.DataFrame, *, replace: bool = False) -> Addition:
+def add(
+    known: Basis,
+    new: Basis,
+    *,
+    replace: bool = False,
+) -> Addition:
     """Return known bars with others added to them; of two with one time, the new one.
 
     Args:
-        known: a frame of `frames.SCHEMA`, in time order.
-        bars: such a frame.
+        known: what is there.
+        new: what comes.
         replace: bars that are known only are removed.
     """
-    old = frames.times_of(known)
-    new = frames.times_of(bars)
-    is_known = frames.among(new, old)
-    is_met = frames.among(old, new)
-    before = known.filter(pl.Series(is_met))
-    after = bars.filter(pl.Series(is_known))
-    differs = np.zeros(len(after), dtype=bool)
-    for name in VALUES:
-        differs |= before[name].to_numpy() != after[name].to_numpy()
-    kept = known.filter(pl.Series(~is_met))
-    whole = bars
+    old_times = frames.times_of(known.bars)
+    new_times = frames.times_of(new.bars)
+    is_met = pl.Series(frames.among(old_times, new_times))
+    is_known = pl.Series(frames.among(new_times, old_times))
+    before = known.bars.filter(is_met)
+    after = new.bars.filter(is_known)
+    differs = _differs(before, after)
+    kept = known.bars.filter(~is_met)
+    whole = new.bars
+    prices = new.prices
     if not replace and len(kept):
-        whole = pl.concat([kept, bars]).sort("time")
+        whole = pl.concat([kept, whole])
+        whole = whole.sort("time")
+        prices = prices if prices == known.prices else UNKNOWN
     return Addition(
         bars=whole,
-        added=int((~is_known).sum()),
-        changed=after.filter(pl.Series(differs)),
-        unchanged=int((~differs).sum()),
+        prices=prices,
+        added=len(new.bars) - len(after),
+        changed=after.filter(differs),
+        unchanged=len(after) - int(differs.sum()),
         removed=len(kept) if replace else 0,
     )
 
@@ -96,19 +125,76 @@ def shift(known: pl.DataFrame, bars: pl.DataFrame) -> Shift | None:
         known: a frame of `frames.SCHEMA`, in time order.
         bars: such a frame.
     """
-    both = known.join(bars, on="time", how="inner", suffix="_new", maintain_order="left")
-    if len(both) < FEW:
+    old = frames.times_of(known)
+    new = frames.times_of(bars)
+    before = known.filter(pl.Series(frames.among(old, new)))
+    after = bars.filter(pl.Series(frames.among(new, old)))
+    compared = len(before)
+    if compared < FEW:
         return None
-    factors: list[NDArray[np.float64]] = []
+    table = _ratios(before, after)
+    factors = np.median(table, axis=0)
+    tolerance = SAME_FACTOR * factors
+    is_one_factor = np.ptp(table, axis=0) <= tolerance
+    is_noticeable = np.abs(factors - 1) > NOTICEABLE
+    moved = is_one_factor & is_noticeable
+    steps = np.abs(np.diff(factors, prepend=factors[:1])) > tolerance
+    count = int(moved.sum())
+    step_count = int((steps & moved).sum())
+    is_most = count >= FEW and 2 * count > compared
+    if not is_most or BARS_A_STEP * step_count > count:
+        return None
+    factor = float(np.median(factors[moved]))
+    return Shift(factor, count, compared)
+
+
+def require_same_basis(
+    name: str,
+    known: Basis,
+    new: Basis,
+) -> None:
+    """Refuse prices on another adjustment basis than those that are there.
+
+    Args:
+        name: of the series, for the error.
+        known: what is there.
+        new: what comes.
+
+    Raises:
+        BasisError: one says raw and the other adjusted, or the values are shifted by a factor.
+    """
+    if known.bars.is_empty():
+        return
+    advice = "import them under another --source, or take the whole file with --replace."
+    declared = {known.prices, new.prices} - {UNKNOWN}
+    if len(declared) > 1:
+        raise BasisError(f"{name} is {known.prices} and these prices are {new.prices}: {advice}")
+    found = shift(known.bars, new.bars)
+    if found is not None:
+        raise BasisError(
+            f"{found.bars:,} of {found.of:,} known bars of {name} differ by a factor of about "
+            f"{found.factor:.4g}, another adjustment basis: {advice}"
+        )
+
+
+# Details
+
+
+def _differs(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:
+    """Return which bars have another value, of two frames with the same times."""
+    found = np.zeros(len(after), dtype=bool)
+    for name in VALUES:
+        old = before[name].to_numpy()
+        new = after[name].to_numpy()
+        found |= old != new
+    return pl.Series(found)
+
+
+def _ratios(before: pl.DataFrame, after: pl.DataFrame) -> NDArray[np.float64]:
+    """Return new prices over known ones: a row for each kind of price, a column for each bar."""
+    rows: list[NDArray[np.float64]] = []
     for name in PRICES:
-        factors.append(both[f"{name}_new"].to_numpy() / both[name].to_numpy())
-    table = np.stack(factors)
-    middle = np.median(table, axis=0)
-    is_one_factor = np.ptp(table, axis=0) <= SAME_FACTOR * middle
-    moved = is_one_factor & (np.abs(middle - 1) > NOTICEABLE)
-    steps = np.abs(np.diff(middle, prepend=middle[:1])) > SAME_FACTOR * middle
-    moved_count = int(moved.sum())
-    few_steps = int((steps & moved).sum()) * 4 <= moved_count
-    if moved_count < FEW or 2 * moved_count <= len(both) or not few_steps:
-        return None
-    return Shift(float(np.median(middle[moved])), moved_count, len(both))
+        old = before[name].to_numpy()
+        new = after[name].to_numpy()
+        rows.append(new / old)
+    return np.stack(rows)

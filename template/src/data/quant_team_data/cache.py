@@ -17,7 +17,7 @@ import functools
 import io
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,10 +25,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import adding, frames, markets
-from quant_team_data.adding import Addition
+from quant_team_data import adding, frames, ranges
+from quant_team_data.adding import UNKNOWN, Addition, Basis
 from quant_team_data.frames import SCHEMA
 from quant_team_data.markets import bar_end, milliseconds
+from quant_team_data.ranges import FOREVER, Range, joined, without
 from quant_team_data.series import FACTORS as FACTORS
 from quant_team_data.series import FOLDER
 from quant_team_data.series import Series as Series
@@ -36,11 +37,7 @@ from quant_team_utils import files
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
-UNKNOWN = "unknown"
 REREAD = 3  # bars before a new range that are fetched again, to notice a revision
-# A bar may reach the vendor this late: until then, no bar does not prove that there is none.
-LAG = timedelta(hours=1)
-FOREVER = (-(1 << 62), 1 << 62)
 DAMAGED = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
@@ -53,7 +50,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
 
-Range = tuple[int, int]  # milliseconds UTC, the second left out
 Fetch = Callable[[datetime, datetime], pl.DataFrame]
 
 
@@ -80,19 +76,7 @@ class Stored(NamedTuple):
         high: int,
     ) -> list[Range]:
         """Return what is not proven of a range, in milliseconds UTC."""
-        return _without([(low, high)], self.proven)
-
-
-class Outcome(NamedTuple):
-    """What `put` makes of bars.
-
-    Attributes:
-        stored: the whole content of the file.
-        addition: how the bars relate to those that were there.
-    """
-
-    stored: Stored
-    addition: Addition
+        return without([(low, high)], self.proven)
 
 
 class Slice(NamedTuple):
@@ -145,11 +129,11 @@ def read_through(
     """
     now = now or datetime.now(UTC)
     low = milliseconds(first)
-    high = min(milliseconds(stop), _first_open_bar(series.interval, now))
+    high = min(milliseconds(stop), ranges.first_open_bar(series.interval, now))
     stored = load(series)
     missing = stored.lacks(low, high)
     if refresh and not offline:
-        missing = _without([(low, high)], [])
+        missing = without([(low, high)], [])
     if missing and offline:
         raise CacheError(_sentence(series, missing))
     if missing:
@@ -190,8 +174,9 @@ def put(
     *,
     prices: str = UNKNOWN,
     replace: bool = False,
+    dry_run: bool = False,
     now: datetime | None = None,
-) -> Outcome:
+) -> Addition:
     """Add bars that come from a file; of two with one time, the new one stays.
 
     From the first to the last of them, the series is proven. Factors always come whole: they
@@ -202,50 +187,34 @@ def put(
         bars: a frame of `SCHEMA`, at least one row, in time order.
         prices: "raw", "adjusted" or "unknown".
         replace: remove what is there.
+        dry_run: store nothing.
         now: aware; default: the clock. A bar that has not closed by then is left out.
 
     Returns:
         What it made of the bars that are there.
 
     Raises:
-        CacheError: the file that is there cannot be read, a bar is not valid, or the prices are
-            on another adjustment basis than those that are there.
+        CacheError: the file that is there cannot be read, or a bar is not valid.
+        BasisError: the prices are on another adjustment basis than those that are there.
         FileError: the file cannot be written.
     """
-    with files.locked(series.path):
-        outcome = combined(series, bars, prices=prices, replace=replace, now=now)
-        _save(series, outcome.stored)
-    return outcome
-
-
-def combined(
-    series: Series,
-    bars: pl.DataFrame,
-    *,
-    prices: str = UNKNOWN,
-    replace: bool = False,
-    now: datetime | None = None,
-) -> Outcome:
-    """Return what `put` makes of the bars that are there, without storing it; see there."""
-    stored = load(series)
     if series.type == FACTORS:
         replace = True
     else:
-        bars = closed(_in_schema(bars), series.interval, now or datetime.now(UTC))
-        fault = frames.fault(bars, series.interval)
-        if fault is not None:
-            raise CacheError(f"Nothing was stored: {fault.of(str(series))}.")
-    addition = adding.add(stored.bars, bars, replace=replace)
-    if not replace:
-        _require_same_basis(series, stored, bars, prices)
-    proven: list[Range] = []
-    if addition.has_kept:
-        proven = stored.proven
-        prices = prices if prices == stored.prices else UNKNOWN
-    if len(bars):
-        span = (milliseconds(bars["time"][0]), milliseconds(bars["time"][-1]) + 1)
-        proven = _joined([*proven, span])
-    return Outcome(Stored(addition.bars, proven, prices), addition)
+        bars = _valid(series, bars, now or datetime.now(UTC), series.interval)
+    lock = contextlib.nullcontext() if dry_run else files.locked(series.path)
+    with lock:
+        stored = load(series)
+        known = Basis(stored.bars, stored.prices)
+        new = Basis(bars, prices)
+        if not replace:
+            adding.require_same_basis(str(series), known, new)
+        addition = adding.add(known, new, replace=replace)
+        proven = stored.proven if addition.has_kept else []
+        proven = joined([*proven, _span(bars)])
+        if not dry_run:
+            _save(series, Stored(addition.bars, proven, addition.prices))
+    return addition
 
 
 def load(series: Series) -> Stored:
@@ -309,36 +278,6 @@ def closed(bars: pl.DataFrame, interval: str, now: datetime) -> pl.DataFrame:
 # Details: ranges of time
 
 
-def _first_open_bar(interval: str, now: datetime) -> int:
-    """Return the first open of a bar that has not closed yet; the shortest month counts."""
-    length = timedelta(seconds=markets.shortest(interval))
-    return milliseconds(now - length) + 1
-
-
-def _last_certain(interval: str, now: datetime) -> int:
-    """Return up to when no bar proves that there is none."""
-    length = timedelta(seconds=markets.longest(interval))
-    return milliseconds(now - LAG - length) + 1
-
-
-def _without(ranges: Iterable[Range], holes: Iterable[Range]) -> list[Range]:
-    """Return what is left of ranges when others are taken out of them."""
-    left = [(low, high) for low, high in ranges if low < high]
-    for begin, end in holes:
-        pieces: list[Range] = []
-        for low, high in left:
-            pieces.append((low, min(high, begin)))
-            pieces.append((max(low, end), high))
-        left = [(low, high) for low, high in pieces if low < high]
-    return left
-
-
-def _joined(ranges: Iterable[Range]) -> list[Range]:
-    """Return ranges in order, those that touch as one: what is not outside of them."""
-    outside = _without([FOREVER], ranges)
-    return _without([FOREVER], outside)
-
-
 def _reread_from(stored: Stored, begin: int) -> int:
     """Return where a request starts that covers the last bars proven right before `begin`."""
     for low, high in stored.proven:
@@ -361,50 +300,47 @@ def _merged(
     """Return the content after an answer for a range; warn if it contradicts what was proven."""
     low, high = span
     bars = between(_in_schema(bars), low, high)
-    bars = closed(bars, series.interval, now)
-    fault = frames.fault(bars)
-    if fault is not None:
-        raise CacheError(
-            f"Nothing was stored: {fault.of(str(series))}. "
-            "Report it to the vendor, or fetch a range without it."
-        )
+    bars = _valid(series, bars, now, interval=None)
     _warn_of_revisions(series, stored, bars, span)
     # Right after the last bar that came, the next may only be late.
     seen = milliseconds(bars["time"][-1]) + 1 if len(bars) else low
-    end = min(high, max(seen, _last_certain(series.interval, now)))
-    proven = _without(stored.proven, [span])
+    end = min(high, max(seen, ranges.last_certain(series.interval, now)))
+    proven = without(stored.proven, [span])
     proven.append((low, max(low, end)))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
-    return stored._replace(bars=pl.concat([before, bars, after]), proven=_joined(proven))
+    return stored._replace(bars=pl.concat([before, bars, after]), proven=joined(proven))
+
+
+def _span(bars: pl.DataFrame) -> Range:
+    """Return the range from the first bar to the last; an empty one for none."""
+    if bars.is_empty():
+        return 0, 0
+    first, last = bars["time"][0], bars["time"][-1]
+    return milliseconds(first), milliseconds(last) + 1
+
+
+def _valid(
+    series: Series,
+    bars: pl.DataFrame,
+    now: datetime,
+    interval: str | None,
+) -> pl.DataFrame:
+    """Return the bars of a frame that have closed, in time order; refuse what is not a bar."""
+    bars = closed(_in_schema(bars), series.interval, now)
+    fault = frames.fault(bars, interval)
+    if fault is None:
+        return bars
+    advice = "correct the file"
+    if not series.is_imported:
+        advice = "report it to the vendor, or fetch a range without it"
+    raise CacheError(f"Nothing was stored: {fault.of(str(series))}: {advice}.")
 
 
 def _in_schema(bars: pl.DataFrame) -> pl.DataFrame:
     columns = [pl.col(name).cast(kind) for name, kind in SCHEMA.items()]
     bars = bars.select(columns)
     return bars if bars["time"].is_sorted() else bars.sort("time")
-
-
-def _require_same_basis(
-    series: Series,
-    stored: Stored,
-    bars: pl.DataFrame,
-    prices: str,
-) -> None:
-    """Refuse prices on another adjustment basis than those that stay beside them."""
-    declared = {prices, stored.prices} - {UNKNOWN}
-    if len(stored.bars) and len(declared) > 1:
-        raise CacheError(
-            f"{series} is {stored.prices} and these prices are {prices}: import them under another "
-            "--source, or take the whole file with --replace."
-        )
-    shift = adding.shift(stored.bars, bars)
-    if shift is not None:
-        raise CacheError(
-            f"{shift.bars:,} of {shift.of:,} known bars of {series} differ by a factor of about "
-            f"{shift.factor:.4g}, another adjustment basis: import them under another --source, "
-            "or take the whole file with --replace."
-        )
 
 
 def _warn_of_revisions(

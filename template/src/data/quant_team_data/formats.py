@@ -13,26 +13,28 @@ from typing import NamedTuple
 
 from quant_team_utils.errors import QuantError, did_you_mean
 
+LONGEST = 40  # characters of a file's text that are shown
+MOST_NAMED = 20  # columns that an error lists
 NONE = "none"  # as in --columns volume=none: there is no such column
-# What a column may mean, and its names: in lower case, with blanks for underscores.
-NAMES: dict[str, tuple[str, ...]] = {
-    "time": ("timestamp", "datetime", "date time", "open time", "ts event", "unix", "t"),
-    "date": ("date", "<date>", "trade date"),
-    "clock": ("time", "<time>"),
-    "open": ("open", "<open>", "o"),
-    "high": ("high", "<high>", "h"),
-    "low": ("low", "<low>", "l"),
-    "close": ("close", "<close>", "c", "close/last"),
-    "volume": ("volume", "<vol>", "v", "vol", "vol."),
-    "adjusted": ("adj close", "adj. close", "adjusted close", "adjclose"),
-    "instrument": ("symbol", "ticker", "<ticker>", "instrument", "ts code"),
+# What a column may mean, and its names: in lower case, with blanks for underscores, a bar between.
+NAMES: dict[str, str] = {
+    "time": "timestamp|datetime|date time|open time|ts event|unix|t",
+    "date": "date|<date>|trade date",
+    "clock": "time|<time>",
+    "open": "open|<open>|o",
+    "high": "high|<high>|h",
+    "low": "low|<low>|l",
+    "close": "close|<close>|c|close/last",
+    "volume": "volume|<vol>|v|vol|vol.",
+    "adjusted": "adj close|adj. close|adjusted close|adjclose",
+    "instrument": "symbol|ticker|<ticker>|instrument|ts code",
 }
-# What Binance's files hold, whether their first line says so or not.
+# What files without a header hold.
 BINANCE = (
-    *("open_time", "open", "high", "low", "close", "volume", "close_time", "quote_volume"),
-    *("count", "taker_buy_volume", "taker_buy_quote_volume", "ignore"),
+    "open_time,open,high,low,close,volume,close_time,quote_volume,count,taker_buy_volume,"
+    "taker_buy_quote_volume,ignore"
 )
-METATRADER = ("<DATE>", "<TIME>", "<OPEN>", "<HIGH>", "<LOW>", "<CLOSE>", "<VOL>")
+METATRADER = "<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>"
 FIXED_POINT = 1e-9  # Databento's whole numbers
 
 
@@ -81,42 +83,65 @@ class Export(NamedTuple):
     """
 
     name: str
-    marks: tuple[str, ...]
+    marks: str
     columns: Mapping[str, str | None] = {}
     order: str | None = None
 
 
 # The first whose marks are all there is the one.
 EXPORTS = (
-    Export("Binance", ("open time", "close time")),
-    Export("CryptoDataDownload", ("unix", "date", "symbol"), {"date": None}),
+    Export("Binance", "open time|close time"),
+    Export("CryptoDataDownload", "unix|date|symbol", {"date": None}),
     Export(
         "CryptoDataDownload",
-        ("unix timestamp", "date", "symbol"),
-        {"unix timestamp": "time", "date": None},
+        "unix timestamp|date|symbol",
+        {
+            "unix timestamp": "time",
+            "date": None,
+        },
     ),
-    Export("Databento", ("ts event", "rtype")),
-    Export("Databento", ("ts event", "instrument id")),
-    Export("nasdaq.com", ("close/last",), order="mdy"),
-    Export("investing.com", ("price", "vol.", "change %"), {"price": "close"}),
-    Export("Stooq", ("<ticker>", "<per>", "<date>")),
-    Export("MetaTrader", ("<date>", "<open>", "<tickvol>")),
-    Export("MetaTrader", ("<date>", "<time>", "<open>", "<vol>")),
-    Export("Polygon", ("window start", "transactions"), {"window start": "time"}),
-    Export("Polygon", ("transactions", "vwap")),
-    Export("Alpaca", ("trade count", "vwap")),
-    Export("Yahoo", ("date", "adj close")),
-    Export("Yahoo", ("dividends", "stock splits")),
-    Export("Interactive Brokers", ("date", "average", "barcount")),
-    Export("Interactive Brokers", ("date", "wap", "count")),
+    Export("Databento", "ts event|rtype"),
+    Export("Databento", "ts event|instrument id"),
+    Export("nasdaq.com", "close/last", order="mdy"),
+    Export("investing.com", "price|vol.|change %", {"price": "close"}),
+    Export("Stooq", "<ticker>|<per>|<date>"),
+    Export("MetaTrader", "<date>|<open>|<tickvol>"),
+    Export("MetaTrader", "<date>|<time>|<open>|<vol>"),
+    Export(
+        "Polygon",
+        "window start|transactions",
+        {"window start": "time"},
+    ),
+    Export("Polygon", "transactions|vwap"),
+    Export("Alpaca", "trade count|vwap"),
+    Export("Yahoo", "date|adj close"),
+    Export("Yahoo", "dividends|stock splits"),
+    Export("Interactive Brokers", "date|average|barcount"),
+    Export("Interactive Brokers", "date|wap|count"),
 )
-# Vendors whose columns have the usual names: the header to the letter, and the first time's shape.
-SHAPES = (
-    ("Interactive Brokers", None, r"\d{8} {1,2}\d\d:\d\d:\d\d.*"),
-    ("TradingView", "time,open,high,low,close(,Volume.*)?", r".*"),
-    ("Polygon", "(?=.*\\bvw\\b)(?=.*\\bt\\b)(?=.*\\bo\\b).*", r"\d{13}"),
-    ("Alpaca", "(?=.*\\bvw\\b)(?=.*\\bt\\b)(?=.*\\bo\\b).*", r"\d{4}-.*"),
-    ("Stooq", "Date,Open,High,Low,Close(,Volume)?", r"\d{4}-\d\d-\d\d"),
+
+
+class Likeness(NamedTuple):
+    """What a vendor's files look like whose columns have the usual names, as expressions.
+
+    Attributes:
+        name: the vendor.
+        header: the first line, to the letter.
+        time: the first time.
+    """
+
+    name: str
+    header: str
+    time: str
+
+
+SHORT = r"(?=.*\bvw\b)(?=.*\bt\b)(?=.*\bo\b).*"  # names of one letter
+LIKENESSES = (
+    Likeness("Interactive Brokers", ".*", r"\d{8} {1,2}\d\d:\d\d:\d\d.*"),
+    Likeness("TradingView", "time,open,high,low,close(,Volume.*)?", ".*"),
+    Likeness("Polygon", SHORT, r"\d{13}"),
+    Likeness("Alpaca", SHORT, r"\d{4}-.*"),
+    Likeness("Stooq", "Date,Open,High,Low,Close(,Volume)?", r"\d{4}-\d\d-\d\d"),
 )
 
 
@@ -134,7 +159,11 @@ class Layout(NamedTuple):
     order: str | None
 
 
-def layout(header: Sequence[str], reading: Reading, symbol: str) -> Layout:
+def layout(
+    header: Sequence[str],
+    reading: Reading,
+    symbol: str,
+) -> Layout:
     """Return what the columns of a header mean.
 
     Args:
@@ -145,28 +174,28 @@ def layout(header: Sequence[str], reading: Reading, symbol: str) -> Layout:
     Raises:
         ImportFileError: a column is missing, or two mean the same.
     """
-    names = [plain(name) for name in header]
+    names = list(map(plain, header))
     export = _export(names)
     meanings = _meanings(names, export, symbol)
-    found: dict[str, list[int]] = {}
-    for position, name in enumerate(names):
-        if name in meanings:
-            found.setdefault(meanings[name], []).append(position)
+    found: Places = {}
+    for place, name in enumerate(names):
+        meaning = meanings.get(name)
+        if meaning:
+            found.setdefault(meaning, []).append(place)
     _choose(found, header, reading.columns)
     _resolve_time(found, header)
-    for meaning, places in found.items():
-        if len(places) > 1:
-            _refuse_two(meaning, [header[place] for place in places], places)
-    positions = {meaning: places[0] for meaning, places in found.items() if places}
+    positions = _single(found, header)
     _require(positions, header, reading.columns)
-    return Layout(
-        export.name if export else None,
-        positions,
-        export.order if export else None,
-    )
+    if export is None:
+        return Layout(None, positions, None)
+    return Layout(export.name, positions, export.order)
 
 
-def shape(header: Sequence[str], first_time: str, delimiter: str) -> str | None:
+def likeness(
+    header: Sequence[str],
+    first_time: str,
+    delimiter: str,
+) -> str | None:
     """Return whose export has this header to the letter and such a first time, or None.
 
     Args:
@@ -175,11 +204,10 @@ def shape(header: Sequence[str], first_time: str, delimiter: str) -> str | None:
         delimiter: what separates the columns; a comma for Parquet.
     """
     line = delimiter.join(header)
-    for name, columns, time in SHAPES:
-        if columns is not None and not re.fullmatch(columns, line):
-            continue
-        if re.fullmatch(time, first_time):
-            return name
+    for known in LIKENESSES:
+        is_header = re.fullmatch(known.header, line)
+        if is_header and re.fullmatch(known.time, first_time):
+            return known.name
     return None
 
 
@@ -191,12 +219,14 @@ def plain(name: str) -> str:
 def shown(text: object) -> str:
     """Return a text of a file as it can be printed: quoted, short, control characters escaped."""
     whole = str(text)
-    return repr(whole if len(whole) <= 40 else whole[:39] + "…")
+    if len(whole) > LONGEST:
+        whole = whole[:LONGEST] + "…"
+    return repr(whole)
 
 
 def printable(text: str) -> str:
     """Return a text with its control characters escaped."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return "".join(map(_escaped, text))
 
 
 def position_of(header: Sequence[str], name: str) -> int:
@@ -206,45 +236,67 @@ def position_of(header: Sequence[str], name: str) -> int:
         ImportFileError: there is none, or the name is that of two.
     """
     exact = [place for place, text in enumerate(header) if text == name]
-    alike = [place for place, text in enumerate(header) if plain(text) == plain(name)]
+    wanted = plain(name)
+    names = map(plain, header)
+    alike = [place for place, text in enumerate(names) if text == wanted]
     places = exact or alike
     if len(places) > 1:
-        _refuse_two(name, [header[place] for place in places], places)
+        _refuse_two(name, header, places)
     if places:
         return places[0]
-    if name.isdecimal() and 1 <= int(name) <= len(header):
-        return int(name) - 1
+    if name.isdecimal():
+        place = int(name) - 1
+        if 0 <= place < len(header):
+            return place
     raise ImportFileError(f"no column {shown(name)}: {_known(header)}")
 
 
+def is_index(name: str) -> bool:
+    """Tell whether a column is the index of a pandas frame, which has no name of its own."""
+    return name.strip() in ("", "__index_level_0__")
+
+
 # Details
+
+Places = dict[str, list[int]]
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else ascii(letter)[1:-1]
 
 
 def _export(names: Iterable[str]) -> Export | None:
     there = set(names)
     for export in EXPORTS:
-        if there.issuperset(export.marks):
+        marks = export.marks.split("|")
+        if there.issuperset(marks):
             return export
     return None
 
 
-def _meanings(names: Iterable[str], export: Export | None, symbol: str) -> dict[str, str]:
+def _meanings(
+    names: Iterable[str],
+    export: Export | None,
+    symbol: str,
+) -> dict[str, str | None]:
     """Return what names mean in an export."""
     meanings: dict[str, str | None] = {}
     for meaning, known in NAMES.items():
-        meanings.update(dict.fromkeys(known, meaning))
-    if export:
-        meanings.update(export.columns)
-    if export and export.name == "CryptoDataDownload":
+        for name in known.split("|"):
+            meanings[name] = meaning
+    if export is None:
+        return meanings
+    meanings.update(export.columns)
+    if export.name == "CryptoDataDownload":
         for name in names:
             _, _, coin = name.partition("volume ")
             if coin and symbol.startswith(coin.upper()):
                 meanings[name] = "volume"
-    return {name: meaning for name, meaning in meanings.items() if meaning}
+    return meanings
 
 
 def _choose(
-    found: dict[str, list[int]],
+    found: Places,
     header: Sequence[str],
     columns: Mapping[str, str],
 ) -> None:
@@ -255,30 +307,38 @@ def _choose(
         if name == NONE:
             found[meaning] = []
             continue
-        place = position_of(header, name)
+        chosen = position_of(header, name)
         for places in found.values():
-            if place in places:
-                places.remove(place)
-        found[meaning] = [place]
+            if chosen in places:
+                places.remove(chosen)
+        found[meaning] = [chosen]
         if meaning == "time":
             found.pop("date", None)
             found.pop("clock", None)
 
 
-def _resolve_time(found: dict[str, list[int]], header: Sequence[str]) -> None:
+def _resolve_time(found: Places, header: Sequence[str]) -> None:
     """Leave `time` alone, or `date` and `clock` together: one of these two alone is the time."""
-    if found.get("date") and found.get("clock") and not found.get("time"):
+    times = found.pop("time", [])
+    dates = found.pop("date", [])
+    clocks = found.pop("clock", [])
+    if dates and clocks and not times:
+        found["date"] = dates
+        found["clock"] = clocks
         return
-    places: list[int] = []
-    for meaning in ("time", "date", "clock"):
-        places += found.pop(meaning, [])
     unnamed = [place for place, name in enumerate(header) if is_index(name)]
-    found["time"] = places or unnamed[:1]
+    found["time"] = times + dates + clocks or unnamed[:1]
 
 
-def is_index(name: str) -> bool:
-    """Tell whether a column is the index of a pandas frame, which has no name of its own."""
-    return name.strip() in ("", "__index_level_0__")
+def _single(found: Places, header: Sequence[str]) -> dict[str, int]:
+    """Return the one column of each meaning."""
+    positions = {}
+    for meaning, places in found.items():
+        if len(places) > 1:
+            _refuse_two(meaning, header, places)
+        if places:
+            positions[meaning] = places[0]
+    return positions
 
 
 def _require(
@@ -286,11 +346,12 @@ def _require(
     header: Sequence[str],
     columns: Mapping[str, str],
 ) -> None:
-    wanted = ["open", "high", "low", "close", "volume"]
+    wanted = ["open", "high", "low", "close"]
+    if columns.get("volume") != NONE:
+        wanted.append("volume")
     if "date" not in positions:
         wanted.insert(0, "time")
-    given_up = [name for name, column in columns.items() if column == NONE and name == "volume"]
-    missing = [name for name in wanted if name not in positions and name not in given_up]
+    missing = [name for name in wanted if name not in positions]
     if not missing:
         return
     example = ",".join(f"{name}=NAME" for name in missing)
@@ -301,11 +362,18 @@ def _require(
 
 
 def _known(header: Sequence[str]) -> str:
-    names = ", ".join(shown(name) for name in header[:20])
-    return f"its columns are {names}{', ...' if len(header) > 20 else ''}"
+    names = ", ".join(map(shown, header[:MOST_NAMED]))
+    more = ", ..." if len(header) > MOST_NAMED else ""
+    return f"its columns are {names}{more}"
 
 
-def _refuse_two(meaning: str, names: Sequence[str], places: Sequence[int]) -> None:
-    listed = " and ".join(shown(name) for name in names)
-    options = " or ".join(f"--columns {meaning}={place + 1}" for place in places)
-    raise ImportFileError(f"two columns for {meaning}, {listed}: choose one with {options}")
+def _refuse_two(
+    meaning: str,
+    header: Sequence[str],
+    places: Sequence[int],
+) -> None:
+    names = [shown(header[place]) for place in places]
+    options = [f"--columns {meaning}={place + 1}" for place in places]
+    raise ImportFileError(
+        f"two columns for {meaning}, {' and '.join(names)}: choose one with {' or '.join(options)}"
+    )

@@ -1,4 +1,4 @@
-"""From the table in a file to bars: which columns, which rows, which instrument, which numbers."""
+"""From the table in a file to bars: which columns they are, and what the numbers mean."""
 
 from __future__ import annotations
 
@@ -7,15 +7,29 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import formats, import_numbers, import_table, import_times, instruments
-from quant_team_data.formats import FIXED_POINT, ImportFileError, Layout, Reading, shown
+from quant_team_data import (
+    formats,
+    import_numbers,
+    import_rows,
+    import_table,
+    import_times,
+    instruments,
+)
+from quant_team_data.formats import (
+    FIXED_POINT,
+    ImportFileError,
+    Layout,
+    Reading,
+)
 from quant_team_data.frames import VALUES
+from quant_team_data.import_rows import Columns, Rows
 from quant_team_data.import_table import Table
 from quant_team_data.import_times import Times
 
 PRICES = ("open", "high", "low", "close")
-MOST_NAMED = 5  # instruments that an error lists
 LEAST_FIXED = 1_000_000  # below it, a whole number is a price and no multiple of 1e-9
+NO_VALUES = (pl.Object, pl.Binary, pl.Boolean)  # types that hold no number, time or name
+LAST_DIGITS = 1e-9  # of a price: what rounding may cost
 
 
 class Content(NamedTuple):
@@ -38,10 +52,15 @@ class Content(NamedTuple):
     @property
     def row_count(self) -> int:
         """How many rows of the file are not blank."""
-        return len(self.rows) + sum(self.dropped.values())
+        left_out = sum(self.dropped.values())
+        return len(self.rows) + left_out
 
 
-def content(table: Table, symbol: str, reading: Reading) -> Content:
+def content(
+    table: Table,
+    symbol: str,
+    reading: Reading,
+) -> Content:
     """Return the bars in a table.
 
     Args:
@@ -53,273 +72,233 @@ def content(table: Table, symbol: str, reading: Reading) -> Content:
         ImportFileError: the table does not hold bars of that symbol; the sentence names the first
             fault and the option that helps.
     """
-    table, reading = _of_ticker(table, symbol, reading)
+    if any(table.tickers):
+        table, reading = _of_ticker(table, symbol, reading)
     layout = formats.layout(table.header, reading, symbol)
     layout = _with_volume(layout, table)
-    rows = pl.Series("row", range(1, len(table) + 1), pl.Int64)
-    columns = _used(table, layout, reading)
-    columns, rows = _filled(columns, rows)
-    columns, rows, dropped = _selected(columns, rows, reading)
-    if rows.is_empty():
-        raise ImportFileError("no rows: there is nothing to import")
-    if "instrument" in layout.positions:
-        _require_instrument(columns["instrument"], table, layout, symbol)
-    read_as = _name(table, layout, columns)
-    columns, rows, empty = _with_values(columns, rows)
-    dropped |= empty
-    if rows.is_empty():
-        raise ImportFileError("no row with values: there is nothing to import")
-    order = reading.date_order or layout.order
-    time = columns["date" if "date" in columns else "time"]
-    times = import_times.read(time, rows, order, columns.get("clock"))
-    values, note = _values(columns, rows, layout, reading, table.delimiter)
-    return Content(read_as + note, rows, times, values, dropped)
+    rows = import_rows.of(_used(table, layout, reading))
+    rows = import_rows.selected(rows, reading)
+    place = layout.positions.get("instrument")
+    if place is not None:
+        named = rows.columns["instrument"]
+        import_rows.require_instrument(named, table.header[place], symbol)
+    read_as = _name(table, layout, rows)
+    rows = import_rows.with_values(rows)
+    values, note = _values(rows, layout, reading, table.delimiter)
+    return Content(
+        read_as=read_as + note,
+        rows=rows.numbers,
+        times=_times(rows, layout, reading),
+        values=values,
+        dropped=rows.dropped,
+    )
 
 
 # Details: columns
 
 
-def _of_ticker(table: Table, symbol: str, reading: Reading) -> tuple[Table, Reading]:
+def _of_ticker(
+    table: Table,
+    symbol: str,
+    reading: Reading,
+) -> tuple[Table, Reading]:
     """Return the columns of one instrument, where a header line names one for each column."""
-    named = sorted({ticker for ticker in table.tickers if ticker})
-    if not named:
-        return table, reading
-    wanted = named
+    named = sorted(set(table.tickers) - {""})
     select = reading.select
     if select and formats.plain(select[0]) == "ticker":
-        wanted = [select[1]]
-        reading = _without_select(reading)
-    fitting = [ticker for ticker in wanted if instruments.is_same(ticker, symbol)]
-    if len(wanted) > 1 or not fitting:
-        _refuse_instruments(wanted, "Ticker", symbol)
-    places = []
+        named = [select[1]]
+        reading = dataclasses.replace(reading, select=None)
+    if len(named) > 1 or not instruments.is_same(named[0], symbol):
+        import_rows.refuse_instruments(named, "Ticker", symbol)
+    header = []
+    columns = []
     for place, ticker in enumerate(table.tickers):
-        if ticker in ("", fitting[0]):
-            places.append(place)
-    return (
-        Table(
-            table.kind,
-            [table.header[place] for place in places],
-            [table.columns[place] for place in places],
-            [fitting[0]],
-            table.delimiter,
-        ),
-        reading,
-    )
-
-
-def _without_select(reading: Reading) -> Reading:
-    return dataclasses.replace(reading, select=None)
+        if ticker in ("", named[0]):
+            header.append(table.header[place])
+            columns.append(table.columns[place])
+    part = table._replace(header=header, columns=columns)
+    return part, reading
 
 
 def _with_volume(layout: Layout, table: Table) -> Layout:
     """Return a layout whose volume is MetaTrader's ticks where that is all there is."""
-    if layout.name != "MetaTrader":
-        return layout
-    names = [formats.plain(name) for name in table.header]
+    names = list(map(formats.plain, table.header))
     place = layout.positions.get("volume")
-    if place is None or "<tickvol>" not in names:
+    if layout.name != "MetaTrader" or place is None:
         return layout
-    has_volume = table.columns[place].cast(pl.String).str.contains("[1-9]").any()
-    if has_volume:
+    if "<tickvol>" not in names:
         return layout
-    ticks = layout.positions | {"volume": names.index("<tickvol>")}
-    return Layout("MetaTrader, ticks as volume", ticks, layout.order)
+    volume = table.columns[place].cast(pl.String)
+    if volume.str.contains("[1-9]").any():
+        return layout
+    positions = dict(layout.positions)
+    positions["volume"] = names.index("<tickvol>")
+    name = f"{layout.name}, ticks as volume"
+    return layout._replace(name=name, positions=positions)
 
 
-def _used(table: Table, layout: Layout, reading: Reading) -> dict[str, pl.Series]:
+def _used(
+    table: Table,
+    layout: Layout,
+    reading: Reading,
+) -> Columns:
     """Return the columns that mean something, and the one to select by."""
-    columns = {}
-    for meaning, place in layout.positions.items():
-        columns[meaning] = table.columns[place].alias(meaning)
+    positions = dict(layout.positions)
     if reading.select:
-        place = formats.position_of(table.header, reading.select[0])
-        columns["select"] = table.columns[place].alias("select")
-    for meaning, column in columns.items():
-        if column.dtype.is_nested() or column.dtype in (pl.Object, pl.Binary, pl.Boolean):
-            raise ImportFileError(f"the column {meaning} holds {column.dtype}: name another one")
-        if column.dtype in (pl.Categorical, pl.Enum):
-            columns[meaning] = column.cast(pl.String)
-        if column.dtype == pl.String and meaning in ("instrument", "select"):
-            columns[meaning] = column.str.strip_chars()
+        name = reading.select[0]
+        positions["select"] = formats.position_of(table.header, name)
+    columns = {}
+    for meaning, place in positions.items():
+        column = table.columns[place].alias(meaning)
+        columns[meaning] = _plain(column)
     return columns
 
 
-def _name(table: Table, layout: Layout, columns: dict[str, pl.Series]) -> str:
-    first = columns.get("time", columns.get("date"))
-    text = str(first[0]) if first is not None else ""
+def _plain(column: pl.Series) -> pl.Series:
+    """Return a column as text, numbers or times.
+
+    Raises:
+        ImportFileError: it holds something else.
+    """
+    kind = column.dtype
+    if kind.is_nested() or kind in NO_VALUES:
+        raise ImportFileError(f"the column {column.name} holds {kind}: name another one")
+    if kind in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    is_name = column.name in ("instrument", "select")
+    if is_name and column.dtype == pl.String:
+        return column.str.strip_chars()
+    return column
+
+
+def _name(
+    table: Table,
+    layout: Layout,
+    rows: Rows,
+) -> str:
+    """Return whose export a table is, or what it is."""
     if any(table.tickers):
         return "Yahoo"
-    known = layout.name or formats.shape(table.header, text, table.delimiter or ",")
+    if layout.name:
+        return layout.name
+    time = str(_stamps(rows)[0])
+    delimiter = table.delimiter or ","
+    known = formats.likeness(table.header, time, delimiter)
     return known or import_table.describe(table)
 
 
-# Details: rows
+# Details: times and numbers
 
 
-def _filled(
-    columns: dict[str, pl.Series],
-    rows: pl.Series,
-) -> tuple[dict[str, pl.Series], pl.Series]:
-    """Return columns without blank lines, which are no fault."""
-    every = pl.Series([True]).new_from_index(0, len(rows))
-    # Values first: where they are numbers, that is quick.
-    for name in sorted(columns, key=lambda name: name not in VALUES):
-        every &= _is_empty(columns[name])
-        if not every.any():
-            return columns, rows
-    return _kept(columns, ~every), rows.filter(~every)
+def _stamps(rows: Rows) -> pl.Series:
+    name = "date" if "date" in rows.columns else "time"
+    return rows.columns[name]
 
 
-def _is_empty(column: pl.Series) -> pl.Series:
-    missing = column.is_null()
-    if column.dtype == pl.String:
-        missing |= column.str.contains(r"^\s*$").fill_null(value=False)
-    return missing
-
-
-def _kept(columns: dict[str, pl.Series], mask: pl.Series) -> dict[str, pl.Series]:
-    if mask.all():
-        return columns
-    return {name: column.filter(mask) for name, column in columns.items()}
-
-
-def _selected(
-    columns: dict[str, pl.Series],
-    rows: pl.Series,
-    reading: Reading,
-) -> tuple[dict[str, pl.Series], pl.Series, dict[str, int]]:
-    """Return the rows that the user selects."""
-    if reading.select is None:
-        return columns, rows, {}
-    name, value = reading.select
-    column = columns.pop("select").cast(pl.String)
-    mask = (column == value).fill_null(value=False)
-    if not mask.any():
-        has = ", ".join(shown(text) for text in column.unique().sort()[:MOST_NAMED])
-        raise ImportFileError(f"no row whose {shown(name)} is {shown(value)}: it holds {has}")
-    left_out = len(mask) - int(mask.sum())
-    dropped = {"not selected": left_out} if left_out else {}
-    return _kept(columns, mask), rows.filter(mask), dropped
-
-
-def _with_values(
-    columns: dict[str, pl.Series],
-    rows: pl.Series,
-) -> tuple[dict[str, pl.Series], pl.Series, dict[str, int]]:
-    """Return the rows that have values: Yahoo writes `null` for days without a trade."""
-    every = pl.Series([True]).new_from_index(0, len(rows))
-    for name in VALUES:
-        if name in columns:
-            every &= _is_nothing(columns[name])
-        if not every.any():
-            return columns, rows, {}
-    count = int(every.sum())
-    dropped = {"without values": count} if count else {}
-    return _kept(columns, ~every), rows.filter(~every), dropped
-
-
-def _is_nothing(column: pl.Series) -> pl.Series:
-    if column.dtype == pl.String:
-        return column.is_null() | column.str.strip_chars().is_in(import_numbers.EMPTY)
-    if column.dtype.is_float():
-        return column.is_null() | column.is_nan()
-    return column.is_null()
-
-
-def _require_instrument(
-    column: pl.Series,
-    table: Table,
+def _times(
+    rows: Rows,
     layout: Layout,
-    symbol: str,
-) -> None:
-    """Refuse a file that holds several instruments, or another one."""
-    named = column.cast(pl.String).unique().sort().to_list()
-    names = ["" if name is None else name for name in named]
-    header = table.header[layout.positions["instrument"]]
-    if len(names) > 1 or not instruments.is_same(names[0], symbol):
-        _refuse_instruments(names, header, symbol)
-
-
-def _refuse_instruments(names: list[str], header: str, symbol: str) -> None:
-    if len(names) == 1:
-        raise ImportFileError(
-            f"the file says {shown(names[0])}, not {symbol}: pass the --symbol that it names, or "
-            "--columns instrument=none if both are one"
-        )
-    listed = " and ".join(shown(name) for name in names[:MOST_NAMED])
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    example = next((name for name in names if instruments.is_same(name, symbol)), names[0])
-    raise ImportFileError(
-        f"the column {shown(header)} holds {listed}{more}: "
-        f"take one as in --select {formats.printable(header)}={formats.printable(example)}"
+    reading: Reading,
+) -> Times:
+    return import_times.read(
+        _stamps(rows),
+        rows.numbers,
+        reading.date_order or layout.order,
+        rows.columns.get("clock"),
     )
 
 
-# Details: numbers
-
-
 def _values(
-    columns: dict[str, pl.Series],
-    rows: pl.Series,
+    rows: Rows,
     layout: Layout,
     reading: Reading,
     delimiter: str,
 ) -> tuple[pl.DataFrame, str]:
     """Return the values as a frame, and what was done to them, for the summary."""
-    wanted = [name for name in VALUES if name in columns]
     note = ""
-    is_adjusted = reading.prices == "adjusted" and "adjusted" in columns
-    if is_adjusted:
-        wanted.append("adjusted")
-    texts = {name: columns[name] for name in wanted}
-    numbers = import_numbers.read(texts, rows, reading.decimal, delimiter)
-    frame = pl.DataFrame([column.alias(name) for name, column in numbers.items()])
+    is_adjusted = reading.prices == "adjusted" and "adjusted" in rows.columns
+    frame = _numbers(rows, reading, delimiter, is_adjusted=is_adjusted)
     if "volume" not in frame.columns:
         frame = frame.with_columns(volume=pl.lit(0.0))
         note += ", volume 0"
     scale = reading.scale
-    if scale is None and layout.name == "Databento" and _is_fixed(columns, frame):
+    if scale is None and layout.name == "Databento" and _is_fixed(rows, frame):
         scale = FIXED_POINT
     if scale is not None:
         frame = _scaled(frame, scale)
         note += f", prices x {scale:g}"
     if is_adjusted:
-        factor = pl.col("adjusted") / pl.col("close")
-        others = [(pl.col(name) * factor).alias(name) for name in ("open", "high", "low")]
-        frame = frame.with_columns(*others, close=pl.col("adjusted"))
-        frame = _within(frame)
+        frame = _adjusted(frame)
         note += ", adjusted by Adj Close"
     return frame.select(VALUES), note
 
 
-def _is_fixed(columns: dict[str, pl.Series], frame: pl.DataFrame) -> bool:
+def _numbers(
+    rows: Rows,
+    reading: Reading,
+    delimiter: str,
+    *,
+    is_adjusted: bool,
+) -> pl.DataFrame:
+    """Return the columns of numbers that are wanted."""
+    wanted = [*VALUES, "adjusted"] if is_adjusted else VALUES
+    texts = {}
+    for name in wanted:
+        if name in rows.columns:
+            texts[name] = rows.columns[name]
+    numbers = import_numbers.read(texts, rows.numbers, reading.decimal, delimiter)
+    return pl.DataFrame(numbers)
+
+
+def _is_fixed(rows: Rows, frame: pl.DataFrame) -> bool:
     """Tell whether prices are whole numbers of 1e-9."""
     for name in PRICES:
-        column = columns[name]
+        column = rows.columns[name]
         if column.dtype.is_float() or column.dtype == pl.Decimal:
             return False
-        if column.dtype == pl.String and column.str.contains(".", literal=True).any():
+        text = column.cast(pl.String)
+        if text.str.contains(".", literal=True).any():
             return False
-    return bool((frame["close"] >= LEAST_FIXED).all())
+    is_large = frame["close"] >= LEAST_FIXED
+    return bool(is_large.all())
 
 
 def _scaled(frame: pl.DataFrame, scale: float) -> pl.DataFrame:
     """Return prices times a scale; divided where it is one over a whole number, which is exact."""
     inverse = round(1 / scale)
-    is_inverse = inverse > 1 and abs(inverse * scale - 1) < 1e-12
+    rest = abs(inverse * scale - 1)
+    is_inverse = inverse > 1 and rest < 1e-12
     scaled = []
     for name in PRICES:
         numbers = frame[name].to_numpy()  # polars divides by multiplying, which is not exact
         prices = numbers / inverse if is_inverse else numbers * scale
-        scaled.append(pl.Series(name, prices))
+        column = pl.Series(name, prices)
+        scaled.append(column)
     return frame.with_columns(scaled)
 
 
-def _within(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return prices whose last digits, rounded, do not leave the range from low to high."""
-    ends = pl.min_horizontal("open", "low", "close"), pl.max_horizontal("open", "high", "close")
-    near = 1e-9 * pl.col("close")
-    low = pl.when(pl.col("low") - ends[0] <= near).then(ends[0]).otherwise("low")
-    high = pl.when(ends[1] - pl.col("high") <= near).then(ends[1]).otherwise("high")
-    return frame.with_columns(low=low, high=high)
+def _adjusted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return prices that the factor of Adj Close to Close moves."""
+    factor = frame["adjusted"] / frame["close"]
+    opened = frame["open"] * factor
+    high = frame["high"] * factor
+    low = frame["low"] * factor
+    close = frame["adjusted"]
+    # Rounding may put a price that was the low or the high out of its range.
+    ends = pl.DataFrame([opened, close.alias("close")])
+    bottom = ends.min_horizontal()
+    top = ends.max_horizontal()
+    near = close * LAST_DIGITS
+    low = _drawn(low, bottom, near)
+    high = _drawn(high, top, near)
+    return frame.with_columns(open=opened, high=high, low=low, close=close)
+
+
+def _drawn(
+    price: pl.Series,
+    end: pl.Series,
+    near: pl.Series,
+) -> pl.Series:
+    """Return prices, where they are very near to an end that end."""
+    is_far = (price - end).abs() > near
+    return price.zip_with(is_far, end)

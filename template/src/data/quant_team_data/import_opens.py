@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 DAY = 1000 * SECONDS_OF_A_DAY
+EPOCH = 719_163  # 1970-01-01, as `date.toordinal` counts
 HALF_AN_HOUR = 1_800_000
 
 
@@ -73,7 +74,7 @@ def outside(stamps: Stamps, market: Market, interval: str) -> Mask:
     if len(due):
         places = np.searchsorted(due, stamps, side="right") - 1
         is_open = (places >= 0) & (stamps - due[places] < HALF_AN_HOUR)
-    known_from = calendars.FIRST.toordinal() - import_times.EPOCH_DAY
+    known_from = calendars.FIRST.toordinal() - EPOCH
     return ~is_open & (stamps >= known_from * DAY)
 
 

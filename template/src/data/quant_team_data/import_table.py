@@ -1,14 +1,12 @@
 """From the bytes of a CSV or Parquet file to a table of its columns, whatever wrote it.
 
-A file is untrusted: its size is limited, also after decompression; a fault of it is one sentence.
+A file is untrusted: its rows are counted before they are unpacked; a fault of it is one sentence.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from quant_team_data import import_bytes
 from quant_team_data.formats import (
     BINANCE,
     METATRADER,
@@ -27,23 +26,30 @@ from quant_team_data.formats import (
 )
 from quant_team_data.frames import VALUES
 
-MOST_BYTES = 1 << 29  # of a file: 512 MiB
 MOST_ROWS = 10_000_000
+MOST_LINES = 20  # before the first bar
+MOST_NAMED = 8  # columns that a summary lists
 LONGEST_LINE = 1 << 16  # characters, of the lines before the first bar
 DELIMITERS = ",;\t|"
-PACKED = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "a zip archive",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-}
 PARQUET = b"PAR1"
 TEXT = re.compile(rb"\S")
 NUMBER = re.compile(r"[$€£¥]?[+-]?\.?\d[\d.,]*(e[+-]?\d+)?[KMBT%]?", re.IGNORECASE)
-VALUE_NAMES = frozenset(itertools.chain.from_iterable(NAMES[name] for name in VALUES))
+VALUE_NAMES = "|".join(NAMES[name] for name in VALUES).split("|")
 WHOLE_NUMBERS = "ts event"  # a column of Databento, whose prices are whole numbers or not
 HEADS = ("price", "ticker", "date", "datetime", "")  # how the header lines of yfinance begin
+UNREADABLE = (
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    csv.Error,
+    ValueError,
+)
+PREFACES = (
+    "http://",
+    "https://",
+    "www.",
+    "sep=",
+    "#",
+)
 
 
 class Table(NamedTuple):
@@ -64,10 +70,6 @@ class Table(NamedTuple):
     tickers: list[str]
     delimiter: str
 
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        return len(self.columns[0]) if self.columns else 0
-
 
 def read(
     path: Path,
@@ -85,62 +87,21 @@ def read(
     Raises:
         ImportFileError: it cannot be read, is too large, or is not such a file.
     """
-    content = _content(path)
+    content = import_bytes.read(path)
     try:
         if content[:4] == PARQUET:
             return _parquet(content)
         if path.suffix.lower() in (".parquet", ".pq"):
             raise ImportFileError("no Parquet in it: it cannot be read; check the file")
-        return _csv(_utf8(content), delimiter, as_text=as_text)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, csv.Error, ValueError):
+        return _csv(import_bytes.utf8(content), delimiter, as_text=as_text)
+    except UNREADABLE:
         raise ImportFileError("it cannot be read as CSV or Parquet: check the file") from None
 
 
-# Details: bytes
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            size = min(os.fstat(file.fileno()).st_size, MOST_BYTES)
-            content = file.read(size + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ImportFileError(f"it cannot be read ({reason}): check the path") from None
-    if len(content) > MOST_BYTES:
-        raise ImportFileError(f"more than {MOST_BYTES >> 20} MiB: split it by year")
-    for start, name in PACKED.items():
-        if content.startswith(start):
-            raise ImportFileError(f"it is {name}: unpack it first")
-    return content
-
-
-def _utf8(content: bytes) -> bytes:
-    """Return text in UTF-8, without a byte order mark and with line feeds."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        content = content.decode("utf-16").encode()
-    elif content[1:2] == b"\0":
-        content = content.decode("utf-16-le").encode()
-    elif content[:1] == b"\0":
-        content = content.decode("utf-16-be").encode()
-    elif not content.isascii():
-        content = _from_western(content.removeprefix(b"\xef\xbb\xbf"))
-    if b"\0" in content:
-        raise ImportFileError("it is not text: check the file")
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return content
-
-
-def _from_western(content: bytes) -> bytes:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace").encode()
-    return content
-
-
 # Details: CSV
+
+
+Schema = dict[str, type[pl.DataType]]
 
 
 class _Head(NamedTuple):
@@ -151,151 +112,193 @@ class _Head(NamedTuple):
     delimiter: str
 
 
-def _csv(content: bytes, delimiter: str | None, *, as_text: bool) -> Table:
+def _csv(
+    content: bytes,
+    delimiter: str | None,
+    *,
+    as_text: bool,
+) -> Table:
     if TEXT.search(content) is None:
         raise ImportFileError("nothing in it: check the file")
     head = _head(content, delimiter)
     header, tickers = _header(head.lines)
-    frame = None if as_text else _numbers(content, head, header)
+    frame = None
+    if not as_text:
+        frame = _numbers(content, head, header)
     if frame is None:
         frame = _text(content, head, len(header))
-    return Table("CSV", header, frame.get_columns(), tickers, head.delimiter)
+    columns = frame.get_columns()
+    return Table("CSV", header, columns, tickers, head.delimiter)
 
 
 def _head(content: bytes, delimiter: str | None) -> _Head:
-    """Return the header lines, none if the first line is a bar."""
+    """Return the header lines; for a file without one, names for its columns."""
     lines: list[list[str]] = []
     end = 0
-    for text, begin, stop in _lines(content):
-        if text.lower().startswith("sep="):
-            delimiter = text[4:5] or delimiter
-            end = stop
+    for line in _lines(content):
+        if not lines and _is_preface(line.text):
+            end = line.end
             continue
-        if not lines and _is_preface(text):
-            end = stop
-            continue
-        if not lines:
-            delimiter = delimiter or max(DELIMITERS, key=text.count)
-        cells = next(csv.reader([text], delimiter=delimiter or ","))
-        cells = [cell.strip() for cell in cells]
-        is_bar = any(NUMBER.fullmatch(cell) for cell in cells[1:])
-        if lines and (is_bar or plain(cells[0]) not in HEADS):
-            break
-        if is_bar:
-            lines.append(_names_of(cells))
-            end = begin
+        if delimiter is None:
+            delimiter = max(DELIMITERS, key=line.text.count)
+        cells = _cells(line.text, delimiter)
+        is_bar = any(map(NUMBER.fullmatch, cells[1:]))
+        if is_bar and not lines:
+            names = _names_of(cells)
+            return _Head([names], line.begin, delimiter)
+        is_header = plain(cells[0]) in HEADS
+        if is_bar or (lines and not is_header):
             break
         lines.append(cells)
-        end = stop
+        end = line.end
     return _Head(lines or [[]], end, delimiter or ",")
 
 
-def _lines(content: bytes) -> Iterator[tuple[str, int, int]]:
-    """Yield the first lines that are not blank: text, where they begin, where the next begins."""
+class _Line(NamedTuple):
+    """A line: its text, where it begins, and where the next begins."""
+
+    text: str
+    begin: int
+    end: int
+
+
+def _lines(content: bytes) -> Iterator[_Line]:
+    """Yield the first lines that are not blank."""
     begin = 0
-    for _ in range(20):
-        stop = content.find(b"\n", begin, begin + LONGEST_LINE)
-        if stop < 0:
-            stop = len(content)
-        if stop - begin > LONGEST_LINE:
+    for _ in range(MOST_LINES):
+        end = content.find(b"\n", begin, begin + LONGEST_LINE)
+        if end < 0:
+            end = len(content)
+        if end - begin > LONGEST_LINE:
             raise ImportFileError("a first line that does not end: it is not a table")
-        text = content[begin:stop].decode("utf-8").strip(" ")
+        line = content[begin:end]
+        text = line.decode("utf-8").strip(" ")
         if text.strip():
-            yield text, begin, stop + 1
-        begin = stop + 1
+            yield _Line(text, begin, end + 1)
+        begin = end + 1
         if begin >= len(content):
             return
 
 
+def _cells(text: str, delimiter: str) -> list[str]:
+    reader = csv.reader([text], delimiter=delimiter)
+    return [cell.strip() for cell in next(reader)]
+
+
 def _is_preface(text: str) -> bool:
-    """Tell whether a line is an address or a comment, as CryptoDataDownload begins with."""
-    return text.lower().lstrip('"').startswith(("http://", "https://", "www.", "#"))
+    """Tell whether a line is an address, a comment or a spreadsheet's note of its delimiter."""
+    start = text.lower().lstrip('"')
+    return start.startswith(PREFACES)
 
 
 def _names_of(cells: Sequence[str]) -> list[str]:
     """Return the header that a file without one would have, by the shape of its first bar."""
-    if re.fullmatch(r"\d{13,16}", cells[0]) and 6 <= len(cells) <= len(BINANCE):
-        return list(BINANCE[: len(cells)])
-    if re.fullmatch(r"\d{4}\.\d\d\.\d\d", cells[0]) and len(cells) == len(METATRADER):
-        return list(METATRADER)
-    return [f"column {number}" for number in range(1, len(cells) + 1)]
+    width = len(cells)
+    binance = BINANCE.split(",")
+    metatrader = METATRADER.split(",")
+    is_epoch = re.fullmatch(r"\d{13,16}", cells[0])
+    if is_epoch and 6 <= width <= len(binance):
+        return binance[:width]
+    is_dotted = re.fullmatch(r"\d{4}\.\d\d\.\d\d", cells[0])
+    if is_dotted and width == len(metatrader):
+        return metatrader
+    return [f"column {number + 1}" for number in range(width)]
 
 
 def _header(lines: list[list[str]]) -> tuple[list[str], list[str]]:
     """Return one name for each column, and the instruments of a second header line."""
     first = lines[0]
+    width = len(first)
+    nothing = [""] * width
     if len(lines) == 1:
-        return first, [""] * len(first)
+        return first, nothing
     names: dict[str, list[str]] = {}
     for cells in lines:
-        padded = cells + [""] * (len(first) - len(cells))
-        names[plain(cells[0])] = padded[: len(first)]
-    fields = names.get("price", first)
-    tickers = names.get("ticker", [""] * len(first))
-    header = [*fields]
-    header[0] = "Date"
-    for place, name in enumerate(fields[1:], 1):
-        if plain(name) in ("date", "datetime"):  # the index was written as numbers
-            header[0] = "row"
-        header[place] = name
-    return header, ["", *tickers[1:]]
+        padded = cells + nothing
+        name = plain(cells[0])
+        names[name] = padded[:width]
+    header = names.get("price", first)
+    tickers = names.get("ticker", nothing)
+    dates = [place for place in range(1, width) if plain(header[place]) in ("date", "datetime")]
+    header[0] = "row" if dates else "Date"
+    tickers[0] = ""
+    return header, tickers
 
 
-def _numbers(content: bytes, head: _Head, header: list[str]) -> pl.DataFrame | None:
+def _numbers(
+    content: bytes,
+    head: _Head,
+    header: list[str],
+) -> pl.DataFrame | None:
     """Return the rows with prices and volumes as numbers, or None if one is not a plain one."""
-    schema: dict[str, type[pl.DataType]] = {}
-    names = [plain(name) for name in header]
-    for place, name in enumerate(names):
-        schema[str(place)] = pl.Float64 if name in VALUE_NAMES else pl.String
+    names = list(map(plain, header))
     if WHOLE_NUMBERS in names:  # whether they are whole decides what they mean
         return None
+    schema = _schema(len(names))
+    for place, name in enumerate(names):
+        if name in VALUE_NAMES:
+            schema[str(place)] = pl.Float64
     try:
         return _body(content, head, schema)
     except pl.exceptions.PolarsError:
         return None
 
 
-def _text(content: bytes, head: _Head, width: int) -> pl.DataFrame:
+def _schema(width: int) -> Schema:
+    return {str(place): pl.String for place in range(width)}
+
+
+def _text(
+    content: bytes,
+    head: _Head,
+    width: int,
+) -> pl.DataFrame:
     """Return the rows as text."""
-    schema: dict[str, type[pl.DataType]] = {str(place): pl.String for place in range(width)}
     try:
-        return _body(content, head, schema)
+        return _body(content, head, _schema(width))
     except pl.exceptions.PolarsError:
-        return _refuse_wide(content[head.end :], width, head.delimiter)
+        rest = content[head.end :]
+        return _by_row(rest, width, head.delimiter)
 
 
 def _body(
     content: bytes,
     head: _Head,
-    schema: dict[str, type[pl.DataType]],
+    schema: Schema,
 ) -> pl.DataFrame:
     """Return the rows after the header; a blank line is a row without values."""
     if TEXT.search(content, head.end) is None:
         return pl.DataFrame(schema=schema)
+    lines = content.count(b"\n", 0, head.end)
     return pl.read_csv(
         content,
         has_header=False,
         schema=schema,
         separator=head.delimiter,
-        skip_lines=content.count(b"\n", 0, head.end),
+        skip_lines=lines,
         glob=False,
     )
 
 
-def _refuse_wide(content: bytes, width: int, delimiter: str) -> pl.DataFrame:
-    """Name the first row that has more cells than the header; cells without a value are none."""
+def _by_row(
+    content: bytes,
+    width: int,
+    delimiter: str,
+) -> pl.DataFrame:
+    """Return the rows as text, read one by one; a row with more cells than the header is named."""
     text = io.StringIO(content.decode("utf-8"), newline="")
-    rows: list[list[str | None]] = []
-    for number, cells in enumerate(csv.reader(text, delimiter=delimiter), 1):
-        if any(cell.strip() for cell in cells[width:]):
+    reader = csv.reader(text, delimiter=delimiter)
+    rows = []
+    for number, cells in enumerate(reader, 1):
+        rest = "".join(cells[width:])
+        if rest.strip():
             raise ImportFileError(
                 f"row {number}: {len(cells)} cells, but the header has {width}: "
                 "quote numbers with commas, or pass --delimiter"
             )
-        known: list[str | None] = [cell or None for cell in cells[:width]]
-        rows.append(known + [None] * (width - len(known)))
-    schema = {str(place): pl.String() for place in range(width)}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+        padded = cells + [""] * width
+        rows.append(padded[:width])
+    return pl.DataFrame(rows, schema=_schema(width), orient="row")
 
 
 # Details: Parquet
@@ -304,17 +307,20 @@ def _refuse_wide(content: bytes, width: int, delimiter: str) -> pl.DataFrame:
 def _parquet(content: bytes) -> Table:
     lazy = pl.scan_parquet(io.BytesIO(content))
     names = lazy.collect_schema().names()
-    count = lazy.select(pl.len()).collect().item()
+    length = lazy.select(pl.len()).collect()
+    count = length.item()
     if count > MOST_ROWS:
         raise ImportFileError(
             f"{count:,} rows, and {MOST_ROWS:,} at most are read: split it by year"
         )
     frame = lazy.collect()
+    columns = frame.get_columns()
     header = ["" if is_index(name) else name for name in names]
-    return Table("Parquet", header, frame.get_columns(), [""] * len(names), "")
+    nothing = [""] * len(names)
+    return Table("Parquet", header, columns, nothing, "")
 
 
 def describe(table: Table) -> str:
     """Return what a table is, for a summary of a file that is nobody's known export."""
-    names = ", ".join(shown(name) for name in table.header[:8])
+    names = ", ".join(map(shown, table.header[:MOST_NAMED]))
     return f"{table.kind} ({names})"

@@ -41,6 +41,10 @@ FEW = 10  # rows: so many may lie far apart
 PERIODS = {"1d": "date", "1w": "week", "1M": "month"}
 NEAR = 0.75  # of an interval
 FAR = 1.5
+UNREADABLE = (
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+)
 FORMING = "not closed yet"
 CLOSED_MARKET = "outside the market's sessions"
 
@@ -107,7 +111,7 @@ def import_file(
     Raises:
         ImportFileError: the file cannot be read, or it does not contain such bars; the sentence
             names the first fault.
-        CacheError: the prices are on another adjustment basis than those that are there.
+        BasisError: the prices are on another adjustment basis than those that are there.
         BadRequestError: TickDB does not have the interval.
         SymbolNotFoundError: the symbol fits no market.
         AmbiguousSymbolError: it fits two.
@@ -115,31 +119,28 @@ def import_file(
     series = Series.of(IMPORT + vendor(source), symbol, markets.check_interval(interval))
     reading = reading or Reading(tz=tz)
     now = now or datetime.now(UTC)
-    try:
-        if reading.tz:
-            import_times.zone_of(reading.tz)
-        found, bars = _read(path, series, reading, now)
-    except ImportFileError as error:
-        raise ImportFileError(f"{formats.printable(str(path))}: {error}.") from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        raise ImportFileError(
-            f"{formats.printable(str(path))}: its columns cannot be read as bars: check the file."
-        ) from None
-    store = cache.combined if dry_run else cache.put
-    done = store(series, bars, prices=reading.prices, replace=replace, now=now)
+    found, bars = _read(path, series, reading, now)
+    done = cache.put(
+        series,
+        bars,
+        prices=reading.prices,
+        replace=replace,
+        dry_run=dry_run,
+        now=now,
+    )
     market = markets.market_of(series.symbol)
     return Report(
         series=series,
         read_as=found.read_as,
         rows=found.row_count,
-        added=done.addition.added,
-        changed=done.addition.changed,
-        unchanged=done.addition.unchanged,
-        removed=done.addition.removed,
+        added=done.added,
+        changed=done.changed,
+        unchanged=done.unchanged,
+        removed=done.removed,
         dropped=found.dropped,
         bars=bars,
         coverage=coverage.measure(bars, market, interval, today=now.date()),
-        prices=done.stored.prices,
+        prices=done.prices,
     )
 
 
@@ -167,9 +168,27 @@ def _read(
     now: datetime,
 ) -> tuple[Content, pl.DataFrame]:
     """Return what stands in a file, and its closed bars in time order."""
+    name = formats.printable(str(path))
+    try:
+        return _parsed(path, series, reading, now)
+    except ImportFileError as error:
+        raise ImportFileError(f"{name}: {error}.") from None
+    except UNREADABLE:
+        raise ImportFileError(f"{name}: it does not hold bars: check the file.") from None
+
+
+def _parsed(
+    path: Path,
+    series: Series,
+    reading: Reading,
+    now: datetime,
+) -> tuple[Content, pl.DataFrame]:
+    if reading.tz:
+        import_times.zone_of(reading.tz)
     interval = series.interval
     market = markets.market_of(series.symbol)
-    table = import_table.read(path, reading.delimiter, as_text=reading.decimal is not None)
+    as_text = reading.decimal is not None
+    table = import_table.read(path, reading.delimiter, as_text=as_text)
     found = import_bars.content(table, series.symbol, reading)
     stamps = import_opens.opens(found.times, found.rows, market, interval, reading)
     _check_distance(stamps, interval)
@@ -215,8 +234,9 @@ def _in_sessions(
 def _check(numbered: pl.DataFrame, interval: str, now: datetime) -> None:
     """Refuse rows, in time order, that are not bars of an interval, each time once."""
     stamps = frames.times_of(numbered)
-    if stamps[-1] > import_times.now_ms(now):
-        place = int(np.argmax(stamps > import_times.now_ms(now)))
+    latest = markets.milliseconds(now)
+    if stamps[-1] > latest:
+        place = int(np.argmax(stamps > latest))
         raise ImportFileError(f"{_row(numbered, place, interval)}: a time that has not come yet")
     again = np.flatnonzero(np.diff(stamps) == 0)
     if len(again):

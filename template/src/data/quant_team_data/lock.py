@@ -29,6 +29,7 @@ from quant_team_data import cache
 from quant_team_data.cache import Stored
 from quant_team_data.frames import VALUES
 from quant_team_data.markets import canonical, milliseconds
+from quant_team_data.ranges import FOREVER
 from quant_team_data.series import Series
 from quant_team_utils import files, git, roster
 from quant_team_utils.errors import QuantError
@@ -262,8 +263,8 @@ def check(
         lines: of data.lock, as `read` returns them.
     """
     first, last = milliseconds(bars["time"][0]), milliseconds(bars["time"][-1])
-    before = cache.between(stored.bars, cache.FOREVER[0], first)
-    after = cache.between(stored.bars, last + 1, cache.FOREVER[1])
+    before = cache.between(stored.bars, FOREVER[0], first)
+    after = cache.between(stored.bars, last + 1, FOREVER[1])
     known = Stored(pl.concat([before, bars, after]), [*stored.proven, (first, last + 1)])
     locked = 0
     differing: list[Line] = []
