@@ -29,7 +29,7 @@ from urllib.parse import urlencode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import canned_server, measure  # noqa: E402
+from benchmarks import canned_server, import_bars, measure  # noqa: E402
 from benchmarks.canned_server import BARS, FIRST, MINUTE, PAGE  # noqa: E402
 from benchmarks.measure import median, table  # noqa: E402
 
@@ -250,45 +250,6 @@ def cache() -> bool:
     )
 
 
-def import_() -> bool:
-    """Measure the import of 1,000,000 rows of CSV, with all checks, into an empty cache."""
-    import polars as pl
-    from quant_team_data.importing import import_file
-
-    count = 1_000_000
-    stop = FIRST + count * MINUTE
-    times = pl.Series("time", range(FIRST, stop, MINUTE)).cast(pl.Datetime("ms", "UTC"))
-    price = pl.Series([100 + number % 977 / 10 for number in range(count)])
-    columns = {
-        "time": times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "open": price,
-        "high": price + 0.5,
-        "low": price - 0.5,
-        "close": price + 0.1,
-        "volume": price,
-    }
-    path = Path(os.environ["QUANT_ROOT"]) / "bars.csv"
-    pl.DataFrame(columns).write_csv(path)
-
-    def ours() -> None:
-        report = import_file(path, "BTCUSDT", "1m", "acme", replace=True)
-        assert len(report.bars) == count
-        report.series.path.unlink()
-
-    def bare() -> None:
-        assert len(pl.read_csv(path)) == count
-
-    ours()
-    bare()
-    rounds: dict[str, list[float]] = {"polars.read_csv": [], "import, all checks": []}
-    for _ in range(9):
-        rounds["polars.read_csv"].append(median(bare, 1, time.process_time))
-        rounds["import, all checks"].append(median(ours, 1, time.process_time))
-    rows = {name: statistics.median(seconds) for name, seconds in rounds.items()}
-    limits = {"import, all checks": ("<=", 3.0)}
-    return table("1,000,000 rows of CSV (CPU, medians)", rows, "polars.read_csv", limits)
-
-
 def run() -> bool:
     """Measure `quant run momentum --no-log` on cached bars of the sandbox, against its imports."""
     team = measure.team()
@@ -315,7 +276,7 @@ def main(arguments: list[str]) -> int:
     parts = arguments or list(PARTS)
     if measure.team() is None:
         return measure.in_team_environment(__file__, parts, "requests")
-    kept = [globals()[part]() for part in parts]
+    kept = [import_bars.measured() if part == "import" else globals()[part]() for part in parts]
     return 0 if all(kept) else 1
 
 
