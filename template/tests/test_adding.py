@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from quant_team_data import adding, cache
-from quant_team_data.adding import Basis, BasisError
+from quant_team_data.adding import AddingError, Basis
 from quant_team_data.cache import CacheError
 from quant_team_data.frames import SCHEMA
 from quant_team_data.series import Series
@@ -75,7 +75,7 @@ def test_a_hole_between_two_files_is_not_proven() -> None:
 def test_another_adjustment_basis_is_refused(factor: float) -> None:
     """Prices that are all shifted by a factor are no corrections."""
     cache.put(SERIES, bars(0, 100))
-    with pytest.raises(BasisError, match=f"factor of about {factor:.4g}.*--replace"):
+    with pytest.raises(AddingError, match=f"factor of about {factor:.4g}.*--replace"):
         cache.put(SERIES, bars(20, 90, factor))
     assert cache.load(SERIES).bars.equals(bars(0, 100))
     cache.put(SERIES, bars(20, 90, factor), replace=True)
@@ -86,7 +86,7 @@ def test_a_basis_with_steps_is_refused() -> None:
     """Dividends move older prices more: the factor has steps."""
     cache.put(SERIES, bars(0, 100))
     steps = pl.concat([bars(0, 30, 0.95), bars(30, 30, 0.97), bars(60, 40, 0.99)])
-    with pytest.raises(BasisError, match="another adjustment basis"):
+    with pytest.raises(AddingError, match="another adjustment basis"):
         cache.put(SERIES, steps)
 
 
@@ -94,7 +94,7 @@ def test_rounded_prices_on_another_basis_are_refused() -> None:
     """Vendors round to cents: the factors of one bar then differ a little."""
     cache.put(SERIES, bars(0, 100))
     rounded = bars(0, 100, 0.25).with_columns(pl.col("open", "high", "low", "close").round(2))
-    with pytest.raises(BasisError, match="another adjustment basis"):
+    with pytest.raises(AddingError, match="another adjustment basis"):
         cache.put(SERIES, rounded)
 
 
@@ -112,7 +112,7 @@ def test_what_prices_are_is_recorded() -> None:
     assert cache.load(SERIES).prices == "raw"
     cache.put(SERIES, bars(3, 3), prices="raw")
     assert cache.load(SERIES).prices == "raw"
-    with pytest.raises(BasisError, match="is raw and these prices are adjusted"):
+    with pytest.raises(AddingError, match="is raw and these prices are adjusted"):
         cache.put(SERIES, bars(6, 3), prices="adjusted")
     cache.put(SERIES, bars(6, 3))
     assert cache.load(SERIES).prices == "unknown"
@@ -143,3 +143,15 @@ def test_bars_are_compared_in_time() -> None:
     """Added to nothing, everything is new."""
     addition = adding.add(Basis(SCHEMA.to_frame(), "unknown"), Basis(bars(0, 5), "raw"))
     assert (addition.added, addition.unchanged, addition.has_kept) == (5, 0, False)
+
+
+def test_an_import_of_an_older_version_is_taken_again_as_a_whole() -> None:
+    """Its days may lie at 05:00: beside them, the same trading date would be there twice."""
+    cache.put(SERIES, bars(0, 3))
+    manifest = {"quant": pl.read_parquet_metadata(SERIES.path)["quant"]}
+    stamped = bars(0, 3).with_columns(pl.col("time") + timedelta(hours=5))
+    stamped.write_parquet(SERIES.path, metadata=manifest)
+    with pytest.raises(AddingError, match=r"from an older version.*--replace"):
+        cache.put(SERIES, bars(2, 3))
+    cache.put(SERIES, bars(2, 3), replace=True)
+    assert cache.load(SERIES).bars.equals(bars(2, 3))

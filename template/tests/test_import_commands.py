@@ -68,6 +68,17 @@ def test_a_dry_run_shows_the_bars_as_they_would_be_stored(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
+def test_the_coverage_is_that_of_all_bars(tmp_path: Path) -> None:
+    """Two files without a gap of their own leave one between them."""
+    quant_import(tmp_path)
+    later = "2024-12-30,252,254,251,252,252,9\n2024-12-31,252,253,249,250,250,9\n"
+    (tmp_path / "bars.csv").write_text(HEAD + later, encoding="utf-8")
+    found = rows_of(quant_import(tmp_path))
+    assert found["range"] == "2024-12-30 to 2024-12-31"
+    assert found["series now"] == "5 bars, 2024-01-02 to 2024-12-31"
+    assert found["coverage"] == "2.0%, 5 of 252 bars that the calendar expects"
+
+
 def test_one_bar_is_not_bars(tmp_path: Path) -> None:
     """The number is that of the bars that were stored, the noun fits it."""
     (tmp_path / "bars.csv").write_text(HEAD + ROWS.splitlines()[0], encoding="utf-8")

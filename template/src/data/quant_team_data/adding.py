@@ -22,8 +22,8 @@ BARS_A_STEP = 4  # a factor has at most one step in so many bars
 NOTICEABLE = 1e-4  # a factor nearer to 1 is a correction of the last digits
 
 
-class BasisError(QuantError):
-    """Prices on two adjustment bases may not stand in one series."""
+class AddingError(QuantError):
+    """Bars may not be added to those that are there."""
 
 
 class Basis(NamedTuple):
@@ -161,19 +161,41 @@ def require_same_basis(
         new: what comes.
 
     Raises:
-        BasisError: one says raw and the other adjusted, or the values are shifted by a factor.
+        AddingError: one says raw and the other adjusted, or the values are shifted by a factor.
     """
     if known.bars.is_empty():
         return
     advice = "import them under another --source, or take the whole file with --replace."
     declared = {known.prices, new.prices} - {UNKNOWN}
     if len(declared) > 1:
-        raise BasisError(f"{name} is {known.prices} and these prices are {new.prices}: {advice}")
+        raise AddingError(f"{name} is {known.prices} and these prices are {new.prices}: {advice}")
     found = shift(known.bars, new.bars)
     if found is not None:
-        raise BasisError(
+        raise AddingError(
             f"{found.bars:,} of {found.of:,} known bars of {name} differ by a factor of about "
             f"{found.factor:.4g}, another adjustment basis: {advice}"
+        )
+
+
+def require_grid(
+    name: str,
+    known: pl.DataFrame,
+    interval: str,
+) -> None:
+    """Refuse to add to an import of an older version, whose days kept the stamps of their file.
+
+    Args:
+        name: of the series, for the error.
+        known: what is there.
+        interval: one of `markets.INTERVALS`.
+
+    Raises:
+        AddingError: a bar is off the grid of its interval.
+    """
+    if frames.fault(known, interval) is not None:
+        raise AddingError(
+            f"{name} has bars off the grid, from an older version: import the whole file again "
+            "with --replace."
         )
 
 

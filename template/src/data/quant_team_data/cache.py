@@ -195,7 +195,8 @@ def put(
 
     Raises:
         CacheError: the file that is there cannot be read, or a bar is not valid.
-        BasisError: the prices are on another adjustment basis than those that are there.
+        AddingError: the prices are on another adjustment basis than those that are there, or
+            those are of an older version and off the grid.
         FileError: the file cannot be written.
     """
     if series.type == FACTORS:
@@ -208,6 +209,7 @@ def put(
         known = Basis(stored.bars, stored.prices)
         new = Basis(bars, prices)
         if not replace:
+            adding.require_grid(str(series), stored.bars, series.interval)
             adding.require_same_basis(str(series), known, new)
         addition = adding.add(known, new, replace=replace)
         proven = stored.proven if addition.has_kept else []

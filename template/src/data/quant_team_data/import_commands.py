@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from quant_team_utils import console, options
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from quant_team_data.formats import Reading
     from quant_team_data.importing import Report
     from quant_team_data.removing import Uses
@@ -134,9 +137,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
     dropped = []
     for reason, number in report.dropped.items():
         dropped.append(f"{number:,} {reason}")
-    times = report.bars["time"]
-    pattern = "%Y-%m-%d" if report.series.interval in ("1d", "1w", "1M") else "%Y-%m-%d %H:%M UTC"
-    coverage = report.coverage
+    total = counted(len(report.stored), "bar")
     rows = [
         ("read as", report.read_as),
         ("rows read", f"{report.rows:,}"),
@@ -145,8 +146,9 @@ def summary(report: Report) -> list[tuple[str, str]]:
         ("unchanged", f"{report.unchanged:,}"),
         ("removed", f"{report.removed:,}"),
         ("dropped", ", ".join(dropped) or "0"),
-        ("range", f"{times[0]:{pattern}} to {times[-1]:{pattern}}"),
-        ("coverage", _coverage(coverage.present, coverage.expected, str(coverage), len(times))),
+        ("range", _range(report.bars)),
+        ("series now", f"{total}, {_range(report.stored)}"),
+        ("coverage", _coverage(report)),
         ("prices", report.prices),
     ]
     return [row for row in rows if row[0] != "removed" or report.removed]
@@ -197,18 +199,31 @@ def _changed(report: Report) -> str:
     return f"{count:,} ({listed}{more})"
 
 
-def _coverage(present: int, expected: int, share: str, bars: int) -> str:
+def _range(bars: pl.DataFrame) -> str:
+    """Return the first and the last time; dates where all times are."""
+    times = bars["time"]
+    has_clock = (times.dt.time() != time()).any()
+    pattern = "%Y-%m-%d %H:%M UTC" if has_clock else "%Y-%m-%d"
+    return f"{times[0]:{pattern}} to {times[-1]:{pattern}}"
+
+
+def _coverage(report: Report) -> str:
     """Return how many of the bars that the calendar expects are there, and how many others."""
-    text = f"{share}, {present:,} of {counted(expected, 'bar')} that the calendar expects"
-    others = bars - present
+    found = report.coverage
+    if found is None:
+        return "unknown: the installed calendar ends before the bars do"
+    expected = counted(found.expected, "bar")
+    text = f"{found}, {found.present:,} of {expected} that the calendar expects"
+    others = len(report.stored) - found.present
     return f"{text}; {others:,} when it expects none" if others else text
 
 
 def _print_first(report: Report) -> None:
     """Print the first bars as they would be stored."""
     rows = []
-    for time, *values in report.bars.head(SHOWN).iter_rows():
-        rows.append([f"{time:%Y-%m-%d %H:%M}", *(f"{value:.15g}" for value in values)])
+    for opened, *values in report.bars.head(SHOWN).iter_rows():
+        numbers = [f"{value:.15g}" for value in values]
+        rows.append([f"{opened:%Y-%m-%d %H:%M}", *numbers])
     header = ("time (UTC)", "open", "high", "low", "close", "volume")
     click.echo(console.table(header, rows))
     click.echo(

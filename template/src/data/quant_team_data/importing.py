@@ -26,6 +26,7 @@ from quant_team_data import (
     import_times,
     markets,
 )
+from quant_team_data.calendars import CalendarError
 from quant_team_data.coverage import Coverage
 from quant_team_data.formats import ImportFileError as ImportFileError
 from quant_team_data.formats import Reading as Reading
@@ -62,8 +63,10 @@ class Report(NamedTuple):
         removed: bars that `replace` took away.
         dropped: rows that were left out, by reason.
         bars: the bars of the file, a frame of `frames.SCHEMA`.
-        coverage: of these bars, by the market's calendar.
-        prices: what the prices of the whole series are: "raw", "adjusted" or "unknown".
+        stored: all bars of the series now, such a frame.
+        coverage: of all these bars, by the market's calendar; None where the installed calendar
+            ends before they do.
+        prices: what all their prices are: "raw", "adjusted" or "unknown".
     """
 
     series: Series
@@ -75,7 +78,8 @@ class Report(NamedTuple):
     removed: int
     dropped: dict[str, int]
     bars: pl.DataFrame
-    coverage: Coverage
+    stored: pl.DataFrame
+    coverage: Coverage | None
     prices: str
 
 
@@ -111,7 +115,7 @@ def import_file(
     Raises:
         ImportFileError: the file cannot be read, or it does not contain such bars; the sentence
             names the first fault.
-        BasisError: the prices are on another adjustment basis than those that are there.
+        AddingError: the prices are on another adjustment basis than those that are there.
         BadRequestError: TickDB does not have the interval.
         SymbolNotFoundError: the symbol fits no market.
         AmbiguousSymbolError: it fits two.
@@ -128,7 +132,6 @@ def import_file(
         dry_run=dry_run,
         now=now,
     )
-    market = markets.market_of(series.symbol)
     return Report(
         series=series,
         read_as=found.read_as,
@@ -139,7 +142,8 @@ def import_file(
         removed=done.removed,
         dropped=found.dropped,
         bars=bars,
-        coverage=coverage.measure(bars, market, interval, today=now.date()),
+        stored=done.bars,
+        coverage=_coverage(series, done.bars, now),
         prices=done.prices,
     )
 
@@ -159,6 +163,18 @@ def vendor(source: str) -> str:
 
 
 # Details
+
+
+def _coverage(
+    series: Series,
+    bars: pl.DataFrame,
+    now: datetime,
+) -> Coverage | None:
+    market = markets.market_of(series.symbol)
+    try:
+        return coverage.measure(bars, market, series.interval, today=now.date())
+    except CalendarError:
+        return None
 
 
 def _read(
