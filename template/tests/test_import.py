@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from quant_team_data import cache
+from quant_team_data.formats import Reading
 from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.importing import import_file
 from quant_team_data.series import Series
@@ -258,3 +259,35 @@ def test_a_file_without_a_closed_bar_is_rejected(tmp_path: Path) -> None:
     now = datetime(2024, 1, 2, 15, 29, 59, tzinfo=UTC)
     with pytest.raises(QuantError, match="no bar that has closed"):
         import_file(path, "AAPL.US", "1h", "acme", now=now)
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (
+            "time,open,high,low,close,Volume,Volume",
+            r"two columns for volume, 'Volume' and 'Volume'.*volume=6 or --columns volume=7",
+        ),
+        ("time,open,high,low,close,volume,v", "two columns for volume, 'volume' and 'v'"),
+        ("time,open,high,low,close,volume,Timestamp", "two columns for time"),
+        ("time,open,high,low,close,volume,CLOSE", "two columns for close"),
+    ],
+)
+def test_a_second_column_of_one_meaning_is_refused(
+    tmp_path: Path,
+    head: str,
+    sentence: str,
+) -> None:
+    """Which of two is meant, the file does not say; an option does."""
+    path = csv(tmp_path, f"{head}\n2024-01-02T14:30Z,1,1,1,1,5,7\n")
+    with pytest.raises(QuantError, match=sentence):
+        import_file(path, "AAPL.US", "1h", "acme")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_chosen_one_of_two_columns_is_read(tmp_path: Path) -> None:
+    """By its number, where both have one name."""
+    text = "time,open,high,low,close,Volume,Volume\n2024-01-02T14:30Z,1,1,1,1,5,7\n"
+    reading = Reading(columns={"volume": "7"})
+    report = import_file(csv(tmp_path, text), "AAPL.US", "1h", "acme", reading=reading)
+    assert report.bars["volume"].to_list() == [7.0]
