@@ -87,6 +87,12 @@ def complete_strategy(ctx: click.Context, parameter: click.Parameter, incomplete
     is_flag=True,
     help="Run even if the bars differ from data.lock.",
 )
+@click.option(
+    "--incomplete",
+    cls=options.Guard,
+    is_flag=True,
+    help="Run even if more than a tenth of the bars are missing.",
+)
 @click.option("--no-log", is_flag=True, help="Write no result file.")
 def run(
     strategy: str,
@@ -94,6 +100,7 @@ def run(
     values: tuple[str, ...],
     note: str | None,
     unlocked: bool,
+    incomplete: bool,
     no_log: bool,
     **rest: Any,
 ) -> None:
@@ -112,6 +119,7 @@ def run(
             conclusion=note,
             log=not no_log,
             allow_unlocked=unlocked,
+            allow_incomplete=incomplete,
             **rest,
         )
     click.echo(repr(done))

@@ -1,16 +1,15 @@
-"""What a backtest runs on: the strategy, the account, the bars; and whether they may be used."""
+"""What a backtest runs on: the strategy, the account, the bars."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quant_team_backtest import environment, provenance
 from quant_team_backtest.assumptions import Assumptions
-from quant_team_backtest.result import Data
 from quant_team_utils import settings
 from quant_team_utils.errors import QuantError
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from quant_team_data.markets import Market
     from quant_team_strategies import Parameter, Strategy
 
-# Days without bars at either end of a range that need no word: holidays, the length of a month.
-MARGIN = 31
 Day = date | str | None
 
 
@@ -41,7 +38,7 @@ class Prepared:
         first: first day (UTC), included.
         last: last day (UTC), included.
         interval: bar length such as "1d".
-        markets: of each symbol, in the order of the request.
+        markets: of each symbol, in TickDB's spelling and the order of the request.
         currency: of the account.
         source: "sandbox", "tickdb" or "import:NAME".
         slices: for each symbol its bars, and what the cache holds of it.
@@ -59,24 +56,6 @@ class Prepared:
     currency: str
     source: str
     slices: dict[str, Slice]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What was found about the bars.
-
-    Attributes:
-        data: for each symbol what tells its bars from others.
-        warnings: what to know of them, one sentence each.
-    """
-
-    data: dict[str, Data]
-    warnings: list[str]
-
-    @property
-    def locked(self) -> bool:
-        """All bars are those of data.lock."""
-        return all(facts.locked for facts in self.data.values())
 
 
 def prepare(
@@ -134,42 +113,6 @@ def prepare(
     )
 
 
-def check(prepared: Prepared, *, allow_unlocked: bool = False) -> Checked:
-    """Compare the bars with data.lock and with the range.
-
-    Args:
-        prepared: what will run.
-        allow_unlocked: bars that differ from data.lock are a warning.
-
-    Raises:
-        LockError: they differ, and that is not allowed.
-    """
-    from quant_team_data import lock
-    from quant_team_data.cache import Series
-
-    data = {}
-    differing = []
-    lines = lock.read()
-    for symbol, (bars, stored) in prepared.slices.items():
-        series = Series.of(prepared.source, symbol, prepared.interval)
-        locked, different = lock.check(series, bars, stored, lines)
-        differing += different
-        data[symbol] = Data(
-            bars=len(bars),
-            first=_text(bars["time"][0]),
-            last=_text(bars["time"][-1]),
-            digest=lock.digest(bars),
-            locked=locked,
-        )
-    short = _short(prepared)
-    if not differing:
-        return Checked(data, short)
-    difference = lock.difference(differing)
-    if not allow_unlocked:
-        raise lock.LockError(f"{difference[:-1]}; `quant run --unlocked` runs anyway.")
-    return Checked(data, [difference, *short])
-
-
 # Details
 
 
@@ -191,7 +134,8 @@ def _day(given: Day, variable: str) -> date:
 def _markets(symbols: Iterable[str]) -> dict[str, Market]:
     from quant_team_data import markets
 
-    places = {symbol: markets.market_of(symbol) for symbol in symbols}
+    names = [markets.canonical(symbol) for symbol in symbols]  # aliases are one symbol
+    places = {symbol: markets.market_of(symbol) for symbol in names}
     if not places:
         raise RunError(
             "There are no symbols to trade: name at least one, as in --symbols AAPL.US,MSFT.US."
@@ -250,20 +194,3 @@ def _slices(
                 "choose another range."
             )
     return slices
-
-
-def _short(prepared: Prepared) -> list[str]:
-    """Return a warning for each symbol whose bars begin or end well inside the range."""
-    warnings = []
-    for symbol, (bars, _) in prepared.slices.items():
-        begin = bars["time"][0].date()
-        end = bars["time"][-1].date()
-        late = (begin - prepared.first).days
-        early = (prepared.last - end).days
-        if max(late, early) > MARGIN:
-            warnings.append(f"The bars of {symbol} only cover {begin} to {end}.")
-    return warnings
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -75,6 +75,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         bars: how many.
+        expected: how many the market's calendar has from the first to the last; None in results of
+            before 0.5.0.
+        present: how many of those are there.
         first: open of the first, ISO 8601 UTC.
         last: open of the last.
         digest: "sha256:" and the digest of times and values.
@@ -82,6 +85,8 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     bars: int
+    expected: int | None = None
+    present: int | None = None
     first: str
     last: str
     digest: str

@@ -142,10 +142,18 @@ class Run:
             f"fills at the {known.fill.replace('_', ' ')}",
             f"per side {config.commission:.3%} commission and {config.slippage:.3%} slippage",
             f"prices {known.adjustment}, {where} data.lock",
+            *self._covered(),
             f"{known.periods_per_year} days a year",
         ]
         others = [text for text in self.warnings if text != SYNTHETIC]
         return ["; ".join(facts), *(f"warning: {text}" for text in others)]
+
+    def _covered(self) -> list[str]:
+        """Return how much of the calendars' bars is there, in words."""
+        data = (self.result.data or {}).values()
+        expected = sum(facts.expected or 0 for facts in data)
+        present = sum(facts.present or 0 for facts in data)
+        return [f"{present / expected:.1%} of the bars that calendars expect"] if expected else []
 
     def _trust(self) -> str:
         """Return how far to trust the Sharpe ratio."""

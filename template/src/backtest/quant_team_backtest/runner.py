@@ -6,7 +6,7 @@ In a notebook:
     run_backtest("momentum")
 
 It is four steps, each a function that can be called by itself: `prepare` checks the request and
-gets the bars, `check` compares them with data.lock, `simulate` runs the strategy, `log` writes the
+gets the bars, `check` compares them with data.lock and the calendar, `simulate` runs the strategy, `log` writes the
 result.
 """
 
@@ -24,9 +24,10 @@ import numpy as np
 
 from quant_team_backtest import engine, provenance
 from quant_team_backtest import result as records
+from quant_team_backtest.checks import Checked, check
 from quant_team_backtest.engine import Bars, EngineError, Simulation
 from quant_team_backtest.metrics import measure
-from quant_team_backtest.prepare import Checked, Prepared, RunError, check, prepare
+from quant_team_backtest.prepare import Prepared, RunError, prepare
 from quant_team_backtest.result import Config, Conventions, Result
 from quant_team_backtest.run import Run
 from quant_team_utils.console import SYNTHETIC
@@ -65,6 +66,7 @@ def run_backtest(
     results_dir: Path | None = None,
     source: str | None = None,
     allow_unlocked: bool = False,
+    allow_incomplete: bool = False,
 ) -> Run:
     """Fetch bars, simulate a strategy on them, and log the result.
 
@@ -84,6 +86,8 @@ def run_backtest(
         source: "import:NAME" for bars that `quant data import` put into the cache; default: what
             the settings say.
         allow_unlocked: run even if bars differ from data.lock; the result then says so.
+        allow_incomplete: run even if more than a tenth of the calendar's bars are missing; the
+            result then says so.
 
     Raises:
         QuantError: the subclass that says what to correct; nothing has been written then.
@@ -93,19 +97,20 @@ def run_backtest(
     root = project_root()
     began = time.perf_counter()
     loaded = load(strategy)
-    traded = list(dict.fromkeys(loaded.symbols if symbols is None else symbols))
+    traded = list(loaded.symbols if symbols is None else symbols)
     file_name = name or default_name(strategy, traded)
     if log:  # before the work, not after it
         _check_names(root, loaded.family, file_name)
     days = (start, end)
     prepared = prepare(root, loaded, traded, days, parameters, interval, environment, source)
-    checked = check(prepared, allow_unlocked=allow_unlocked)
+    guards = {"allow_unlocked": allow_unlocked, "allow_incomplete": allow_incomplete}
+    checked = check(prepared, **guards)
     simulation = simulate(prepared)
     result = msgspec.structs.replace(
         record(prepared, checked, simulation),
         conclusion=conclusion,
         next_steps=next_steps,
-        argv=_command(prepared, name, allow_unlocked),
+        argv=_command(prepared, name, guards),
         duration_seconds=round(time.perf_counter() - began, 3),
     )
     run = Run(result, simulation)
@@ -333,7 +338,7 @@ def _conventions(prepared: Prepared) -> Conventions:
     )
 
 
-def _command(prepared: Prepared, name: str | None, allow_unlocked: bool) -> list[str]:
+def _command(prepared: Prepared, name: str | None, guards: Mapping[str, bool]) -> list[str]:
     """Return the command that runs the same again."""
     command = ["quant", "run", prepared.strategy.name]
     command += ["--symbols", ",".join(prepared.markets)]
@@ -347,8 +352,8 @@ def _command(prepared: Prepared, name: str | None, allow_unlocked: bool) -> list
         command += ["--name", name]
     if prepared.source.startswith("import:"):
         command += ["--source", prepared.source]
-    if allow_unlocked:
-        command += ["--unlocked"]
+    switched_off = [guard for guard, is_off in guards.items() if is_off]
+    command += [guard.replace("allow_", "--") for guard in switched_off]
     return command
 
 
