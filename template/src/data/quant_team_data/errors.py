@@ -310,6 +310,8 @@ def error_of(
     sentence = rule.sentence.format(
         endpoint=endpoint, symbol=name, message=message, types=", ".join(types)
     )
+    if isinstance(data, dict) and data.get("listed") is False:
+        sentence = said[:160]  # the sandbox explains itself
     return rule.error(
         sentence,
         code=code,

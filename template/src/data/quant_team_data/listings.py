@@ -1,4 +1,4 @@
-"""The symbols of the sandbox: each has one invented path of daily closes, seeded by its name."""
+"""The prices of a symbol of the sandbox: one invented path of daily closes, seeded by its name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ DAYS = 15_000  # length of a path; changing this or EPOCH changes every price
 LAST_DAY = EPOCH + (DAYS - 1) * DAY
 ANCHOR = (date(2024, 1, 2) - EPOCH).days  # the day on which a symbol is near its base price
 
-# The symbols that the sandbox lists, with their base prices. It has prices for any other, too.
+# Base prices of the first symbols; those of all others come from their names. None may change:
+# the results and locks of every team rest on them.
 BASE = {
     "AAPL.US": 185.0,
     "GOOGL.US": 138.0,

@@ -14,14 +14,16 @@ from typing import Any
 
 from quant_team_data import calendars, synthetic
 from quant_team_data.calendars import Session
-from quant_team_data.listings import BASE, EPOCH, Listing, generator
+from quant_team_data.listings import EPOCH, Listing, generator
 from quant_team_data.markets import DAY, INTERVALS, market_of
 from quant_team_data.sandbox_requests import (
     Data,
     Params,
     Requested,
     RequestError,
+    check_adjustment,
     check_key,
+    check_traded,
     many_symbols,
     one_symbol,
     read_day,
@@ -29,12 +31,15 @@ from quant_team_data.sandbox_requests import (
     read_interval,
     read_limit,
 )
+from quant_team_data.sandbox_symbols import LISTED
 from quant_team_data.synthetic import MINUTE
 
 MAX_TRADE_DAYS = 30 * DAY
+OLDEST_TRADE_DAY = 366 * DAY  # before today
+LEVELS = 10  # of an order book
 HALF_DAY = timedelta(hours=5)  # a shorter session is one
 
-REGIONS = {"US": "US", "HK": "HK", "SH": "CN", "SZ": "CN"}
+REGIONS = {"US": "US", "HK": "HK", "SH": "CN", "SZ": "CN", "BJ": "CN"}
 PLACES = {"US": "SPY.US", "HK": "700.HK", "CN": "600519.SH"}  # whose calendar is the market's
 TRADING_SESSIONS = [  # hours and minutes of the exchange's time
     {"market": "US", "trading_sessions": [{"begin_time": 930, "end_time": 1600}]},
@@ -99,6 +104,7 @@ def answer(
 def _kline(params: Params, now: int) -> Data:
     requested = one_symbol(params)
     interval = read_interval(params)
+    check_adjustment(params)
     start = read_integer(params, "start_time", 0)
     end = read_integer(params, "end_time", now)
     if start > end:
@@ -110,6 +116,7 @@ def _kline(params: Params, now: int) -> Data:
 
 def _latest(params: Params, now: int) -> list[Data]:
     interval = read_interval(params)
+    check_adjustment(params)
     found = []
     for requested in many_symbols(params):
         klines = synthetic.bars(requested.listing, interval, 1, now=now)
@@ -151,24 +158,27 @@ def _newest(listing: Listing, interval: str, count: int, now: int) -> list[Data]
 
 def _depth(params: Params, now: int) -> Data:
     requested = one_symbol(params)
+    check_traded(requested, "depth")
+    count = min(read_limit(params), LEVELS)
     listing = requested.listing
     (minute,) = _newest(listing, "1m", 1, now)
     random = generator(f"{listing.name}|depth|{minute['time']}")
-    sizes = random.randint(1, 10_000, 20).astype(str).tolist()
-    levels = [*range(-1, -11, -1), *range(1, 11)]
+    sizes = random.randint(1, 10_000, 2 * LEVELS).astype(str).tolist()
+    levels = [*range(-1, -LEVELS - 1, -1), *range(1, LEVELS + 1)]
     close = float(minute["close"])
     tick = 10**-listing.decimals
     prices = [f"{close + level * tick:.{listing.decimals}f}" for level in levels]
     book = [list(level) for level in zip(prices, sizes, strict=True)]
     return requested.head(
         timestamp=now,
-        bids=book[:10],
-        asks=book[10:],
+        bids=book[:LEVELS][:count],
+        asks=book[LEVELS:][:count],
     )
 
 
 def _trades(params: Params, now: int) -> Data:
     requested = one_symbol(params)
+    check_traded(requested, "trades")
     minutes = synthetic.bars(requested.listing, "1m", read_limit(params), now=now)
     return requested.head(trades=[_trade(minute, now) for minute in minutes])
 
@@ -186,14 +196,14 @@ def _trade(minute: Data, now: int) -> Data:
 
 
 def _symbols(params: Params, now: int) -> Data:
-    products = [_product(name) for name in BASE]
+    products = [_product(name) for name in LISTED]
     wanted = [product for product in products if _is_wanted(product, params)]
     limit = read_limit(params)
     offset = max(0, read_integer(params, "offset", 0))
     page = wanted[offset : offset + limit]
     return {
         "products": page,
-        "summary": {"total_products": len(BASE)},
+        "summary": {"total_products": len(LISTED)},
         "pagination": {
             "limit": limit,
             "offset": offset,
@@ -241,6 +251,8 @@ def _trade_days(params: Params, now: int) -> Data:
         message = "market, beg_day and end_day are required, as in US, 20240102"
         raise RequestError(400, "2001", message) from None
     today = datetime.fromtimestamp(now / 1000, UTC).date()
+    if first < today - OLDEST_TRADE_DAY:
+        raise RequestError(400, 2003, "beg_day must be within the last year")
     found = calendars.sessions(market, first, last, today=today)
     return {
         "market": params["market"],

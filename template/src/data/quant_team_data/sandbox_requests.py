@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from quant_team_data import markets
-from quant_team_data.errors import AmbiguousSymbolError, SymbolNotFoundError
+from quant_team_data import markets, sandbox_symbols
 from quant_team_data.listings import Listing, invent
-from quant_team_data.markets import INTERVALS, Market
+from quant_team_data.markets import INTERVALS
+from quant_team_data.sandbox_symbols import LISTED
 
 MAX_BARS = 1000  # of one answer
 MAX_SYMBOLS = 50  # of one request
 DEFAULT_LIMIT = 100
+ADJUSTMENTS = ("none", "forward", "backward")
+UNTRADED = ("forex", "indices")  # types without an order book
 SYMBOL = re.compile(r"[A-Z0-9]+([.-][A-Z0-9]+)*")
-SIX_DIGITS = re.compile(r"[0-9]{6}")
 EXCHANGES = {"stock": ".SZ", "indices": ".SH"}  # of six digits without one
 
 Params = Mapping[str, str]
@@ -102,6 +103,32 @@ def read_interval(params: Params) -> str:
     return interval
 
 
+def check_adjustment(params: Params) -> None:
+    """Accept the documented values of `adjust`; the sandbox has no splits, so all prices are raw.
+
+    Raises:
+        RequestError: it is another word.
+    """
+    if params.get("adjust", "none") not in ADJUSTMENTS:
+        message = f"adjust must be one of {', '.join(ADJUSTMENTS)}"
+        raise RequestError(400, "2001", message)
+
+
+def check_traded(requested: Requested, what: str) -> None:
+    """Accept symbols with an order book: currencies, metals and indices have none.
+
+    Args:
+        requested: the symbol.
+        what: is asked for, as in "depth".
+
+    Raises:
+        RequestError: the symbol has none.
+    """
+    type = requested.listing.market.type
+    if type in UNTRADED:
+        raise RequestError(400, "2001", f"{what} is not available for type {type}")
+
+
 def read_day(text: str) -> date:
     """Return a day such as 20240102.
 
@@ -141,27 +168,28 @@ def _required(params: Params, name: str) -> str:
 
 
 def _listed(symbol: str, type: str | None) -> Requested:
-    """Return a symbol with its listing; six digits are two symbols, which `type` tells apart."""
+    """Return a symbol with its listing; six digits are two symbols, which `type` tells apart.
+
+    Raises:
+        RequestError: it is not a symbol, not a listed one, or of another type.
+    """
     if not SYMBOL.fullmatch(symbol):
         raise RequestError(400, 2005, "Unsupported symbol format")
     name = markets.canonical(symbol)
-    if SIX_DIGITS.fullmatch(symbol) and type in EXCHANGES:
+    if sandbox_symbols.is_ambiguous(symbol):
+        if type not in EXCHANGES:
+            raise RequestError(
+                400,
+                "AMBIGUOUS_SYMBOL",
+                "Symbol matches multiple types",
+                data={"available_types": list(EXCHANGES)},
+            )
         name += EXCHANGES[type]
-    market = _market(name)
+    if name not in LISTED:
+        # The message is for a person as it stands; `listed` says so to the client.
+        message = sandbox_symbols.refusal(symbol)
+        raise RequestError(404, 2002, message, data={"listed": False})
+    market = markets.market_of(name)
     if type not in (None, market.type):
         raise RequestError(400, 2006, "Symbol suffix does not match type")
     return Requested(symbol, invent(name, market))
-
-
-def _market(name: str) -> Market:
-    try:
-        return markets.market_of(name)
-    except AmbiguousSymbolError as error:
-        raise RequestError(
-            400,
-            "AMBIGUOUS_SYMBOL",
-            "Symbol matches multiple types",
-            data={"available_types": list(error.available_types)},
-        ) from None
-    except SymbolNotFoundError:
-        raise RequestError(404, 2002, "Symbol not found") from None
