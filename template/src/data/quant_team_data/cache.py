@@ -64,11 +64,13 @@ class Stored(NamedTuple):
         bars: a frame of `SCHEMA`, in time order.
         proven: the ranges that are proven, in order and apart.
         prices: of an import, whether its prices are "raw" or "adjusted", or "unknown".
+        is_damaged: there is a file, but it cannot be used; so there are no bars.
     """
 
     bars: pl.DataFrame
     proven: list[Range]
     prices: str = UNKNOWN
+    is_damaged: bool = False
 
     def lacks(
         self,
@@ -226,6 +228,7 @@ def load(series: Series) -> Stored:
         CacheError: the file may not be read.
     """
     path = series.path
+    is_damaged = True
     try:
         content = path.read_bytes()  # once: bars and manifest of the same moment
         identity, proven, prices = _manifest(content)
@@ -234,14 +237,14 @@ def load(series: Series) -> Stored:
             return Stored(bars, proven, prices)
         _complain(path, series)
     except FileNotFoundError:
-        pass
+        is_damaged = False
     except OSError as error:
         raise CacheError(
             f"Cannot read {path} ({error.strerror}): make it a file that you own."
         ) from None
     except DAMAGED:
         _complain(path, series)
-    return Stored(SCHEMA.to_frame(), [])
+    return Stored(SCHEMA.to_frame(), [], is_damaged=is_damaged)
 
 
 def stored_series() -> list[Series]:
@@ -311,7 +314,7 @@ def _merged(
     proven.append((low, max(low, end)))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
-    return stored._replace(bars=pl.concat([before, bars, after]), proven=joined(proven))
+    return Stored(pl.concat([before, bars, after]), joined(proven), stored.prices)
 
 
 def _span(bars: pl.DataFrame) -> Range:

@@ -99,7 +99,9 @@ class Line(NamedTuple):
         return milliseconds(first), milliseconds(last) + 1
 
     def state(self, stored: Stored) -> str:
-        """Return "same" or "differs", or "absent" if the cache is not proven for all of it."""
+        """Return "same" or "differs", "absent" if not all of it was fetched, or "damaged"."""
+        if stored.is_damaged:
+            return "damaged"
         if stored.lacks(*self.span):
             return "absent"
         bars = cache.between(stored.bars, *self.span)
