@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quant_team_data import calendars
+from quant_team_data import calendars, trading_days
 from quant_team_data.calendars import bar_opens, sessions, trading_dates
 from quant_team_data.markets import market_of, milliseconds
 from quant_team_utils.paths import user_cache
@@ -59,7 +59,7 @@ def test_bars_count_from_the_opening_and_from_the_lunch_break() -> None:
 def test_a_calendar_that_ends_is_an_error_only_once_its_end_has_passed() -> None:
     """Days to come may be unknown; a day of the past that nobody knows is one sentence."""
     market = market_of("AAPL.US")
-    end = calendars.known_until(market)
+    end = trading_days.known_until(market)
     beyond = end + timedelta(days=1)
     assert sessions(market, end, beyond, today=end)[-1].day == end
     told = f"ends on {end}.*pip install --upgrade exchange_calendars"
@@ -121,12 +121,12 @@ def test_a_calendar_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """What the user's cache holds is what the package says; a damaged file is built again."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     market = market_of("700.HK")
-    calendars.forget()
+    trading_days.forget()
     built = sessions(market, date(2024, 2, 1), date(2024, 3, 1))
     (file,) = user_cache().glob("calendars/XHKG-*.parquet")
-    calendars.forget()
+    trading_days.forget()
     assert sessions(market, date(2024, 2, 1), date(2024, 3, 1)) == built
     file.write_bytes(b"PAR1")
-    calendars.forget()
+    trading_days.forget()
     assert sessions(market, date(2024, 2, 1), date(2024, 3, 1)) == built
     assert file.read_bytes() != b"PAR1"

@@ -20,7 +20,7 @@ from quant_team_data.markets import Market
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from quant_team_data.calendars import Times
+    from quant_team_data.trading_days import Times
 
 LEAST = 0.90  # below it, a run is refused
 GOOD = 0.99  # below it, a run is marked
@@ -86,10 +86,17 @@ def measure(
     if bars.is_empty():
         return Coverage(0, 0, [])
     opens = frames.times_of(bars)
-    due = calendars.due(market, interval, int(opens[0]), int(opens[-1]) + 1, today=today)
+    first = int(opens[0])
+    last = int(opens[-1])
+    due = calendars.due(market, interval, first, last + 1, today=today)
     is_missing = ~frames.among(due.opens, opens)
-    missing = _gaps(due, is_missing)
-    return Coverage(len(due.opens), len(due.opens) - int(is_missing.sum()), missing)
+    expected = len(due.opens)
+    absent = int(is_missing.sum())
+    return Coverage(
+        expected=expected,
+        present=expected - absent,
+        gaps=_gaps(due, is_missing),
+    )
 
 
 def gaps(
@@ -117,7 +124,8 @@ def gaps(
         CalendarError: the installed calendars end before the range does.
     """
     due = calendars.due(market, interval, low, high, today=today)
-    return _gaps(due, ~np.isin(due.opens, opens))
+    is_missing = ~np.isin(due.opens, opens)
+    return _gaps(due, is_missing)
 
 
 # Details
@@ -127,37 +135,58 @@ def _gaps(due: Due, is_missing: NDArray[np.bool_]) -> list[Gap]:
     found: list[Gap] = []
     if not is_missing.any():
         return found
-    before: int | None = None  # the last trading day that is missing as a whole
+    before: int | None = None  # where the last trading day ends that is missing as a whole
     for begin, end in _days_of(due):
-        missing = np.flatnonzero(is_missing[begin:end]) + begin
-        is_whole = len(missing) == end - begin
-        if is_whole and before == begin:
-            found[-1] = _longer(found[-1], due.opens[missing])
-        elif is_whole:
-            found.append(_gap(due.opens[missing], days=1))
+        opens = due.opens[begin:end]
+        missing = is_missing[begin:end]
+        is_whole = bool(missing.all())
+        if not is_whole:
+            found += _gaps_within(opens, missing)
+        elif before == begin:
+            found[-1] = _longer(found[-1], opens)
         else:
-            runs = np.split(missing, np.flatnonzero(np.diff(missing) > 1) + 1)
-            found += [_gap(due.opens[run], days=0) for run in runs if len(run)]
+            found.append(_gap(opens, days=1))
         before = end if is_whole else None
     return found
+
+
+def _gaps_within(opens: Times, is_missing: NDArray[np.bool_]) -> list[Gap]:
+    """Return the runs of missing bars of a day that has others."""
+    missing = np.flatnonzero(is_missing)
+    if not len(missing):
+        return []
+    breaks = np.flatnonzero(np.diff(missing) > 1)
+    runs = np.split(missing, breaks + 1)
+    return [_gap(opens[run], days=0) for run in runs]
 
 
 def _days_of(due: Due) -> list[tuple[int, int]]:
     """Return where the bars of each trading day begin and end."""
     if not len(due.day):
         return []
-    edges = np.flatnonzero(np.diff(due.day)) + 1
-    bounds = [0, *edges.tolist(), len(due.day)]
+    changes = np.flatnonzero(np.diff(due.day))
+    edges = (changes + 1).tolist()
+    bounds = [0, *edges, len(due.day)]
     return list(itertools.pairwise(bounds))
 
 
 def _gap(opens: Times, days: int) -> Gap:
-    return Gap(_moment(opens[0]), _moment(opens[-1]), len(opens), days)
+    return Gap(
+        first=_moment(opens[0]),
+        last=_moment(opens[-1]),
+        bars=len(opens),
+        days=days,
+    )
 
 
 def _longer(gap: Gap, opens: Times) -> Gap:
     """Return a gap of whole days with one day more."""
-    return Gap(gap.first, _moment(opens[-1]), gap.bars + len(opens), gap.days + 1)
+    return Gap(
+        first=gap.first,
+        last=_moment(opens[-1]),
+        bars=gap.bars + len(opens),
+        days=gap.days + 1,
+    )
 
 
 def _moment(milliseconds: np.int64) -> datetime:

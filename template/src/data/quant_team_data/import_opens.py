@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from quant_team_data import calendars, import_times
+from quant_team_data import calendars, import_times, trading_days
 from quant_team_data.formats import ImportFileError, Reading
 from quant_team_data.import_times import Times
 from quant_team_data.markets import INTERVALS, SECONDS_OF_A_DAY, Market, shortest
@@ -74,7 +74,7 @@ def outside(stamps: Stamps, market: Market, interval: str) -> Mask:
     if len(due):
         places = np.searchsorted(due, stamps, side="right") - 1
         is_open = (places >= 0) & (stamps - due[places] < HALF_AN_HOUR)
-    known_from = calendars.FIRST.toordinal() - EPOCH
+    known_from = trading_days.FIRST.toordinal() - EPOCH
     return ~is_open & (stamps >= known_from * DAY)
 
 
@@ -138,7 +138,7 @@ def _aware(
 def _before_midnight(stamps: Stamps, market: Market) -> Stamps:
     """Return closes of days within their day: a market that never closes ends at midnight."""
     is_a_date = stamps % DAY == 0
-    never_closes = market.calendar in (None, calendars.CURRENCIES)
+    never_closes = market.calendar in (None, trading_days.CURRENCIES)
     return np.where(is_a_date & (not never_closes), stamps, stamps - 1)
 
 
