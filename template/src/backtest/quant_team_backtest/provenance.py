@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quant_team_backtest.result import Code, Tree
 from quant_team_utils import git, origin, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.git_environment import PINNED_BUT_IGNORES
+
+if TYPE_CHECKING:
+    from quant_team_backtest.prepare import Prepared
 
 PACKAGES = ("numpy", "polars", "exchange_calendars")  # whose versions can change a number
 NO_COMMIT = "There is no commit that holds this code: the result cannot be reproduced."
@@ -98,6 +103,36 @@ def commit(root: Path, sources: str) -> Code:
         tree=Tree(src=_tree(root, "src"), config=_tree(root, "config")),
         sources=sources,
     )
+
+
+def command(
+    prepared: Prepared,
+    name: str | None,
+    guards: Mapping[str, bool],
+) -> list[str]:
+    """Return the command that runs the same again.
+
+    Args:
+        prepared: what ran.
+        name: middle part of the result's name, if it was given.
+        guards: the runner's `allow_` arguments, and whether each was given.
+    """
+    words = ["quant", "run", prepared.strategy.name]
+    words += ["--symbols", ",".join(prepared.markets)]
+    words += ["--interval", prepared.interval]
+    words += ["--start", prepared.first.isoformat()]
+    words += ["--end", prepared.last.isoformat()]
+    words += ["--environment", prepared.environment]
+    for parameter, value in prepared.parameters.items():
+        words += ["--set", f"{parameter}={value}"]
+    if name:
+        words += ["--name", name]
+    if prepared.source.startswith("import:"):
+        words += ["--source", prepared.source]
+    for guard, is_off in guards.items():
+        if is_off:
+            words.append(guard.replace("allow_", "--"))
+    return words
 
 
 def warnings(ran: Code) -> list[str]:

@@ -97,7 +97,7 @@ def run_backtest(
     root = project_root()
     began = time.perf_counter()
     loaded = load(strategy)
-    traded = list(loaded.symbols if symbols is None else symbols)
+    traded = loaded.symbols if symbols is None else list(symbols)
     file_name = name or default_name(strategy, traded)
     if log:  # before the work, not after it
         _check_names(root, loaded.family, file_name)
@@ -110,13 +110,11 @@ def run_backtest(
         record(prepared, checked, simulation),
         conclusion=conclusion,
         next_steps=next_steps,
-        argv=_command(prepared, name, guards),
+        argv=provenance.command(prepared, name, guards),
         duration_seconds=round(time.perf_counter() - began, 3),
     )
     run = Run(result, simulation)
-    if not log:
-        return run
-    return _logged(run, root, results_dir or root / RESULTS, loaded.family, file_name)
+    return _logged(run, root, results_dir, loaded.family, file_name) if log else run
 
 
 def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) -> Simulation:
@@ -258,7 +256,7 @@ def log_backtest_result(
 
 def default_name(strategy: str, symbols: Any) -> str:
     """Return the first symbol without its market, lower case, and the strategy: `aapl_momentum`."""
-    if not symbols or not isinstance(symbols, list):
+    if not symbols or not isinstance(symbols, (list, tuple)):
         return strategy
     base = str(symbols[0]).rsplit(".", 1)[0].lower()
     letters = [letter if letter.isascii() and letter.isalnum() else "_" for letter in base]
@@ -280,11 +278,12 @@ def _check_names(root: Path, family: str, name: str) -> None:
 def _logged(
     run: Run,
     root: Path,
-    results_dir: Path,
+    results_dir: Path | None,
     family: str,
     name: str,
 ) -> Run:
-    path, result = log(run.result, root, results_dir, family, name)
+    folder = results_dir or root / RESULTS
+    path, result = log(run.result, root, folder, family, name)
     return Run(result, run.simulation, path)
 
 
@@ -336,25 +335,6 @@ def _conventions(prepared: Prepared) -> Conventions:
         adjustment="unadjusted",
         currency=prepared.currency,
     )
-
-
-def _command(prepared: Prepared, name: str | None, guards: Mapping[str, bool]) -> list[str]:
-    """Return the command that runs the same again."""
-    command = ["quant", "run", prepared.strategy.name]
-    command += ["--symbols", ",".join(prepared.markets)]
-    command += ["--interval", prepared.interval]
-    command += ["--start", prepared.first.isoformat()]
-    command += ["--end", prepared.last.isoformat()]
-    command += ["--environment", prepared.environment]
-    for parameter, value in prepared.parameters.items():
-        command += ["--set", f"{parameter}={value}"]
-    if name:
-        command += ["--name", name]
-    if prepared.source.startswith("import:"):
-        command += ["--source", prepared.source]
-    switched_off = [guard for guard, is_off in guards.items() if is_off]
-    command += [guard.replace("allow_", "--") for guard in switched_off]
-    return command
 
 
 def _stamped(source: str | None, warnings: Iterable[str]) -> list[str]:
