@@ -11,12 +11,19 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from quant_team_utils.console import printable
 from quant_team_utils.errors import QuantError
 from quant_team_utils.log import redact
+
+LONGEST = 160  # characters of the service's own words that a sentence repeats
+LONGEST_CODE = 40
+MOST_TYPES = 10  # that a sentence lists
 
 
 class TickDBError(QuantError):
     """Base of all market-data errors; its text is one sentence for the user.
+
+    Whatever a service says in it is escaped where a terminal would act on it.
 
     Attributes:
         code: TickDB's own code as text ("2002", "AMBIGUOUS_SYMBOL"), or None if there was none.
@@ -37,7 +44,7 @@ class TickDBError(QuantError):
     available_types: tuple[str, ...] = ()
 
     def __init__(self, sentence: str, **attributes: Any) -> None:
-        super().__init__(sentence)
+        super().__init__(printable(sentence))
         vars(self).update(attributes)
 
 
@@ -259,14 +266,14 @@ def code_of(body: object) -> str | None:
         value = body.get(field)
         if isinstance(value, bool) or not isinstance(value, int | str):
             continue
-        text = str(value).strip()
+        text = _start_of(value)
         if field == "code" and text in {"0", "200"}:
             return None
         if text.isdecimal() and field != "message":
             return str(int(text))
         if text in _WORDS:
             return text
-        if inside := re.match(r"\[(\w+)\]", text):
+        if inside := re.match(rf"\[(\w{{1,{LONGEST_CODE}}})\]", text):
             return inside[1]
     if body.get("error") or body.get("success") is False or body.get("code"):
         return "unknown"
@@ -297,21 +304,15 @@ def error_of(
     if rule is None:
         rule = _SERVER if status >= 500 else _UNKNOWN
     fields: dict[str, Any] = body if isinstance(body, dict) else {}
-    data = fields.get("data")
-    types = data.get("available_types") if isinstance(data, dict) else None
-    types = tuple(str(kind) for kind in types) if isinstance(types, list) else ()
-    said = redact(
-        " ".join(str(fields.get("message") or fields.get("error") or "no reason given").split())
-    )
-    message = (
-        f"HTTP {status}, code {code}: {said[:160]}" if code else f"HTTP {status}: {said[:160]}"
-    )
-    name = repr(symbol) if symbol else "of this request"
+    types = _types(fields.get("data"))
+    said = _said(fields)
+    message = f"HTTP {status}, code {code}: {said}" if code else f"HTTP {status}: {said}"
     sentence = rule.sentence.format(
-        endpoint=endpoint, symbol=name, message=message, types=", ".join(types)
+        endpoint=endpoint,
+        symbol=repr(symbol) if symbol else "of this request",
+        message=message,
+        types=", ".join(types[:MOST_TYPES]),
     )
-    if isinstance(data, dict) and data.get("listed") is False:
-        sentence = said[:160]  # the sandbox explains itself
     return rule.error(
         sentence,
         code=code,
@@ -322,3 +323,29 @@ def error_of(
         retry_after=retry_after,
         available_types=types,
     )
+
+
+# Details
+
+
+def _start_of(value: int | str) -> str:
+    """Return what may be a code: of a longer text its start, of a longer number nothing."""
+    if isinstance(value, str):
+        return value.strip()[: LONGEST_CODE + 2]
+    return str(value) if abs(value) < 10**LONGEST_CODE else ""
+
+
+def _types(data: object) -> tuple[str, ...]:
+    """Return the types that a service offers for an ambiguous symbol."""
+    types = data.get("available_types") if isinstance(data, dict) else None
+    if not isinstance(types, list):
+        return ()
+    names = [kind for kind in types if isinstance(kind, str)]
+    return tuple(name[:LONGEST] for name in names)
+
+
+def _said(fields: dict[str, Any]) -> str:
+    """Return the service's own words on one line, short and without a key."""
+    said = fields.get("message") or fields.get("error") or "no reason given"
+    words = said.split() if isinstance(said, str) else ["no readable reason"]
+    return redact(" ".join(words))[:LONGEST]

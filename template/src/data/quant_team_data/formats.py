@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from quant_team_utils.console import printable as printable
 from quant_team_utils.errors import QuantError, did_you_mean
 
 LONGEST = 40  # characters of a file's text that are shown
@@ -224,11 +225,6 @@ def shown(text: object) -> str:
     return repr(whole)
 
 
-def printable(text: str) -> str:
-    """Return a text with its control characters escaped."""
-    return "".join(map(_escaped, text))
-
-
 def position_of(header: Sequence[str], name: str) -> int:
     """Return the place, from 0, of the column with a name, or with a number from 1.
 
@@ -259,10 +255,6 @@ def is_index(name: str) -> bool:
 # Details
 
 Places = dict[str, list[int]]
-
-
-def _escaped(letter: str) -> str:
-    return letter if letter.isprintable() else ascii(letter)[1:-1]
 
 
 def _export(names: Iterable[str]) -> Export | None:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import formats, import_numbers, instruments
+from quant_team_data import import_numbers, instruments
 from quant_team_data.formats import ImportFileError, Reading, shown
 from quant_team_data.frames import VALUES
+from quant_team_utils.console import printable
 
 MOST_NAMED = 5  # instruments that an error lists
 BLANK = r"^\s*$"
@@ -140,10 +141,10 @@ def refuse_instruments(
     if len(names) > MOST_NAMED:
         listed += f" and {len(names) - MOST_NAMED} more"
     fitting = [name for name in names if instruments.is_same(name, symbol)]
-    example = formats.printable([*fitting, *names][0])
+    example = printable([*fitting, *names][0])
     raise ImportFileError(
         f"the column {shown(header)} holds {listed}: "
-        f"take one as in --select {formats.printable(header)}={example}"
+        f"take one as in --select {printable(header)}={example}"
     )
 
 

@@ -18,7 +18,6 @@ import polars as pl
 from quant_team_data import (
     cache,
     coverage,
-    formats,
     frames,
     import_bars,
     import_opens,
@@ -34,6 +33,7 @@ from quant_team_data.frames import COLUMNS, SCHEMA, Fault
 from quant_team_data.import_bars import Content
 from quant_team_data.markets import SECONDS_OF_A_DAY, Market, shortest
 from quant_team_data.series import IMPORT, Series
+from quant_team_utils.console import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,7 +184,7 @@ def _read(
     now: datetime,
 ) -> tuple[Content, pl.DataFrame]:
     """Return what stands in a file, and its closed bars in time order."""
-    name = formats.printable(str(path))
+    name = printable(str(path))
     try:
         return _parsed(path, series, reading, now)
     except ImportFileError as error:

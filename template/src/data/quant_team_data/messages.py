@@ -12,15 +12,14 @@ import re
 from collections.abc import Hashable
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
-if TYPE_CHECKING:
-    pass
-
 # Milliseconds since 1970 in UTC, until the year 2286: what is larger is another unit.
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=9_999_999_999_999)]
+DEEP = "it is nested too deeply"
+CUT = "Input data was truncated"  # what msgspec says of JSON that ends too early
 T = TypeVar("T")
 M = TypeVar("M", bound="Message")
 
@@ -318,14 +317,59 @@ class Answer(msgspec.Struct, Generic[T]):
     code: int | str | None = None
 
 
-def decoder(kind: type[T]) -> msgspec.json.Decoder[Answer[T]]:
-    """Return the decoder of answers whose `data` are of a kind; numbers may come as text."""
-    return cast("msgspec.json.Decoder[Answer[T]]", _decoder(cast("Hashable", kind)))
+class JsonError(ValueError):
+    """Text is not JSON, or is nested too deeply."""
+
+
+class CutJsonError(JsonError):
+    """JSON ends before it is complete."""
+
+
+class Decoder(Generic[T]):
+    """Reads answers whose `data` are of a kind; numbers may come as text."""
+
+    def __init__(self, kind: type[T]) -> None:
+        answer = Answer[kind]  # type: ignore[valid-type]
+        self._decoder = msgspec.json.Decoder(answer, strict=False)
+
+    def decode(self, content: bytes) -> Answer[T]:
+        """Return an answer.
+
+        Raises:
+            msgspec.DecodeError: it is not JSON, of another shape, or nested too deeply.
+        """
+        try:
+            return self._decoder.decode(content)
+        except RecursionError:
+            raise msgspec.DecodeError(DEEP) from None
+
+
+def decoder(kind: type[T]) -> Decoder[T]:
+    """Return the decoder of answers whose `data` are of a kind; each is made once."""
+    return cast("Decoder[T]", _decoder(cast("Hashable", kind)))
 
 
 @cache
 def _decoder(kind: Any) -> Any:
-    return msgspec.json.Decoder(Answer[kind], strict=False)
+    return Decoder(kind)
+
+
+def plain(content: bytes) -> Any:
+    """Return what JSON says, as Python's own types.
+
+    Raises:
+        CutJsonError: it ends too early.
+        JsonError: it is not JSON, or nested too deeply.
+    """
+    reason = DEEP
+    with contextlib.suppress(RecursionError):
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            reason = str(error)
+    if reason == CUT and content:
+        raise CutJsonError(reason)
+    raise JsonError(reason)
 
 
 def record(content: msgspec.Raw, kind: type[M]) -> M:
@@ -360,7 +404,7 @@ def describe(content: bytes, problem: Exception, about: str) -> str:
     with contextlib.suppress(
         LookupError, TypeError, ValueError, OverflowError, msgspec.DecodeError
     ):
-        body = msgspec.json.decode(content)
+        body = plain(content)
         klines = body.get("data", body)["klines"]
         number = int(field[1])
         time = int(klines[number]["time"])

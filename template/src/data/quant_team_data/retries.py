@@ -1,7 +1,8 @@
 """Again, where that may help: what a response means, and how long to wait for the next.
 
 Rate limits, faults of the service and lost connections are tried again: after the seconds or at the
-date of `Retry-After`, else after a random part of a delay that doubles each time (full jitter).
+date of `Retry-After`, else after a random part of a delay that doubles each time (full jitter), but
+never at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from quant_team_data import errors, limits, messages
 from quant_team_data.limits import Sleep, utc_now
 
 MAX_WAIT = 120.0  # seconds: a longer Retry-After is raised instead of slept
+SOON = 1.0  # seconds: a service that asks for less has not said how long it needs
+LEAST = 0.1  # of the longest wait: nothing is sent again at once, whatever the service says
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +72,12 @@ def until_answered(
         except errors.TickDBError as error:
             if not error.retryable or resend is None or attempt >= max_retries:
                 raise
-            wait = error.retry_after
-            if wait is not None and wait > MAX_WAIT:
+            wait = error.retry_after or 0.0
+            if wait > MAX_WAIT:
                 raise
-            if wait is None:
+            if wait < SOON:  # nothing, zero, or a date that is past
                 longest = min(base_delay * 2**attempt, MAX_WAIT)
-                wait = jitter(0, longest)
+                wait = max(wait, jitter(0, longest), longest * LEAST)
             level = logging.WARNING if wait > limits.NOTICEABLE else logging.INFO
             logger.log(level, "%s: trying again in %.1f s", type(error).__name__, wait)
         sleep(wait)
@@ -92,24 +95,34 @@ def data_of(response: AnyResponse, now: datetime | None = None) -> Any:
     Raises:
         TickDBError: the subclass that fits.
     """
-    now = now or utc_now()
     endpoint = getattr(response, "endpoint", "TickDB")
     symbol = getattr(response, "symbol", None)
     status = response.status_code
-    body = json_of(response)
-    wait = _retry_after(response.headers.get("Retry-After"), now)
-    reset = facts_of(body).get("reset_at")
-    if wait is None and isinstance(reset, int | float):
-        until = messages.in_milliseconds(int(reset)) / 1000
-        wait = max(until - now.timestamp(), 0.0)
-    error = errors.error_of(status, body, endpoint=endpoint, symbol=symbol, retry_after=wait)
+    body, fault = _body_of(response)
+    error = errors.error_of(
+        status,
+        body,
+        endpoint=endpoint,
+        symbol=symbol,
+        retry_after=_asked_wait(response, body, now or utc_now()),
+    )
     if error is not None:
         del body  # a service may repeat the key in it, and a debugger show it
         raise error
+    if isinstance(fault, messages.CutJsonError):
+        raise errors.TransportError(
+            f"The response of {endpoint} was cut short on its way: check the network and the "
+            "proxy, and try again.",
+            http_status=status,
+            endpoint=endpoint,
+            symbol=symbol,
+            retryable=True,
+        )
     if not isinstance(body, dict) or "data" not in body:
+        reason = f" ({messages.DEEP})" if str(fault) == messages.DEEP else ""
         raise errors.DecodeError(
-            f"The response of {endpoint} is not TickDB's JSON: check TICKDB_BASE_URL in .env, and "
-            "the proxy.",
+            f"The response of {endpoint} is not TickDB's JSON{reason}: check TICKDB_BASE_URL in "
+            ".env, and the proxy.",
             http_status=status,
             endpoint=endpoint,
             symbol=symbol,
@@ -119,16 +132,35 @@ def data_of(response: AnyResponse, now: datetime | None = None) -> Any:
 
 def json_of(response: AnyResponse) -> Any:
     """Return the decoded body of a response, or None if it is not JSON."""
-    try:
-        return response.json()
-    except ValueError:
-        return None
+    body, _ = _body_of(response)
+    return body
 
 
 def facts_of(body: Any) -> dict[str, Any]:
     """Return the facts of an error: they are in `data`, in older answers beside the code."""
     data = body.get("data", body) if isinstance(body, dict) else None
     return data if isinstance(data, dict) else {}
+
+
+def _body_of(response: AnyResponse) -> tuple[Any, Exception | None]:
+    """Return the decoded body of a response, or None and why it cannot be decoded."""
+    try:
+        return response.json(), None
+    except (ValueError, RecursionError) as error:
+        return None, error.with_traceback(None)
+
+
+def _asked_wait(response: AnyResponse, body: Any, now: datetime) -> float | None:
+    """Return the seconds to wait as the service asks: in a header, or until a time in the body."""
+    wait = _retry_after(response.headers.get("Retry-After"), now)
+    reset = facts_of(body).get("reset_at")
+    if wait is not None or not isinstance(reset, int | float):
+        return wait
+    try:
+        until = messages.in_milliseconds(int(reset)) / 1000
+    except (ValueError, OverflowError):
+        return None
+    return max(until - now.timestamp(), 0.0)
 
 
 def _retry_after(text: str | None, now: datetime) -> float | None:
@@ -149,6 +181,6 @@ def http_date(text: str | None) -> datetime | None:
 
     try:
         when = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)

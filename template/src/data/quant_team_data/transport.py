@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from quant_team_data import errors, limits
+from quant_team_data import errors, limits, messages
+from quant_team_data.addresses import SANDBOX as SANDBOX
+from quant_team_data.addresses import base_url as base_url
+from quant_team_data.addresses import get_api_key as get_api_key
+from quant_team_data.addresses import is_local as is_local
 from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.retries import (
     Jitter,
@@ -29,19 +32,19 @@ from quant_team_data.retries import (
     json_of,
     until_answered,
 )
-from quant_team_utils import settings
+from quant_team_utils import log
 
 if TYPE_CHECKING:
     import httpx2
 
-SANDBOX = "sandbox"
 CONNECTIONS = 16
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LAST_PORT = 65535
 
 logger = logging.getLogger(__name__)
 
 Timeout = tuple[float, float]  # seconds to connect, and to wait for the response
 PATIENCE: Timeout = (3.05, 10)
+READS = 3  # as often may a service use up the wait before a request is over
 R = TypeVar("R")
 
 
@@ -69,12 +72,9 @@ class Response:
         """Return the decoded body.
 
         Raises:
-            ValueError: it is not JSON.
+            messages.JsonError: a ValueError; it is not JSON, cut short, or nested too deeply.
         """
-        try:
-            return msgspec.json.decode(self.content)
-        except msgspec.DecodeError as error:
-            raise ValueError(str(error)) from None
+        return messages.plain(self.content)
 
 
 class Transport(Protocol):
@@ -106,6 +106,9 @@ class HttpTransport:
     Args:
         base_url: such as "https://api.tickdb.ai".
         wire: a transport of httpx2 in place of the network.
+
+    Raises:
+        ConfigError: the address, or the proxy or certificates of the environment, cannot be used.
     """
 
     def __init__(
@@ -113,12 +116,27 @@ class HttpTransport:
         base_url: str,
         wire: httpx2.BaseTransport | None = None,
     ) -> None:
-        import httpx2  # slow, and not needed for the sandbox
+        # Slow, and not needed for the sandbox.
+        import httpx2
 
+        from quant_team_data import bodies, network
+
+        url = _url(base_url)
+        log.guard(*network.LOGGERS)
         self._address = base_url
-        pool = httpx2.Limits(max_connections=2 * CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        self._deadline = network.Deadline()
+        if wire is None:
+            wire = network.Wire(
+                base_url,
+                self._deadline,
+                2 * CONNECTIONS,
+                is_local=is_local(base_url),
+            )
         self._http = httpx2.Client(
-            base_url=base_url, limits=pool, trust_env=not is_local(base_url), transport=wire
+            base_url=url,
+            headers={"Accept-Encoding": bodies.CODINGS},
+            trust_env=False,
+            transport=wire,
         )
 
     def send(
@@ -128,23 +146,36 @@ class HttpTransport:
         headers: dict[str, str],
         timeout: Timeout,
     ) -> Response:
-        """Send one GET, see `Transport`."""
+        """Send one GET, see `Transport`; it is over within `longest(timeout)`.
+
+        Raises:
+            TransportError: no response came, or not all of it in time.
+            DecodeError: the response is too large, or its compression is unknown.
+        """
         import httpx2
 
-        patience = httpx2.Timeout(timeout[1], connect=timeout[0], pool=None)
+        from quant_team_data import bodies, failures
+
+        most = longest(timeout)
+        patience = httpx2.Timeout(timeout[1], connect=timeout[0], pool=most)
+        self._deadline.start(most)
         try:
-            found = self._http.get(path, params=params, headers=headers, timeout=patience)
-            return Response(found.status_code, found.content, found.headers)
-        except httpx2.HTTPError as error:
-            slow = isinstance(error, httpx2.TimeoutException)
-            name = type(error).__name__
+            with self._http.stream(
+                "GET", path, params=params, headers=headers, timeout=patience
+            ) as found:
+                content = bodies.content_of(found)
+                return Response(found.status_code, content, found.headers)
+        except Exception as problem:
+            is_late = self._deadline.is_over
+            error = failures.error_of(problem, self._address, most, is_late=is_late)
         # Raised out here, the error does not hold on to the request and its key.
-        happened = "took too long to respond" if slow else "cannot be reached"
-        raise errors.TransportError(
-            f"TickDB at {self._address} {happened} ({name}): check the network and the proxy, or "
-            "work offline with TICKDB_BASE_URL=sandbox.",
-            retryable=True,
-        )
+        raise error
+
+
+def longest(timeout: Timeout) -> float:
+    """Return the seconds after which a request is over, however slowly its response drips in."""
+    connect, wait = timeout
+    return connect + READS * wait
 
 
 class SandboxTransport:
@@ -217,6 +248,8 @@ class Caller:
         self._jitter = jitter
         self._ask_plan = ask_plan
         self._transport = transport or _transport_of(base_url, clock)
+        if api_key:
+            log.hide(api_key)
         # Behind a function: whatever shows attributes does not show the key.
         self.headers: Callable[[], dict[str, str]] = lambda: (
             {"X-API-Key": api_key} if api_key else {}
@@ -291,7 +324,7 @@ class Caller:
         headers = self.headers()
         try:
             return self._transport.send(path, params, headers, timeout)
-        except errors.TransportError as error:
+        except errors.TickDBError as error:
             error.endpoint = path
             error.symbol = asked
             raise error.with_traceback(None) from None
@@ -299,6 +332,19 @@ class Caller:
             raise error.with_traceback(None) from None  # the frames below hold the key
         finally:
             headers.clear()
+
+
+def _url(address: str) -> httpx2.URL:
+    """Return the parts of an address of a service."""
+    import httpx2
+
+    with suppress(httpx2.InvalidURL, ValueError):
+        url = httpx2.URL(address)
+        if url.host and (url.port or 0) <= LAST_PORT:
+            return url
+    raise errors.ConfigError(
+        f"{address!r} is not the address of a service: write it as https://api.tickdb.ai."
+    )
 
 
 def _transport_of(base_url: str, clock: Clock) -> Transport:
@@ -311,71 +357,3 @@ def _learn(limiter: limits.Limiter, body: object) -> None:
     plan = facts.get("plan")
     if plan and errors.code_of(body) in ("3001", "429"):
         limiter.learn(limits.plan_of(plan, facts.get("limit")))
-
-
-# Settings
-
-
-def get_api_key() -> str:
-    """Return the TickDB key from `TICKDB_API_KEY`.
-
-    Raises:
-        AuthError: it is unset, the placeholder of `.env.example`, or cannot be a key (blanks, line
-            ends).
-    """
-    key = settings.get("TICKDB_API_KEY")
-    if not key or settings.is_placeholder(key):
-        raise errors.AuthError(
-            "TICKDB_API_KEY is not set: put your own key into .env, or set "
-            "TICKDB_BASE_URL=sandbox to work without one."
-        )
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise errors.AuthError(
-            "TICKDB_API_KEY contains characters that no key has: copy it again from the TickDB "
-            "dashboard."
-        )
-    return key
-
-
-def base_url() -> str:
-    """Return the checked `TICKDB_BASE_URL`: `sandbox`, or an address without a slash at its end.
-
-    Raises:
-        ConfigError: it is unset, or neither `sandbox` nor an https address.
-    """
-    url = settings.get("TICKDB_BASE_URL")
-    if not url:
-        raise errors.ConfigError(
-            "TICKDB_BASE_URL is not set: in .env, write TICKDB_BASE_URL=sandbox for synthetic "
-            "prices, or TICKDB_BASE_URL=https://api.tickdb.ai and your own key for real ones."
-        )
-    if url == SANDBOX:
-        return url
-    parts = _parts(url)
-    if parts is None or not (parts.scheme == "https" or (parts.scheme == "http" and is_local(url))):
-        raise errors.ConfigError(
-            "TICKDB_BASE_URL is neither `sandbox` nor an https address (plain http would show your "
-            "key): in .env, write TICKDB_BASE_URL=https://api.tickdb.ai or TICKDB_BASE_URL=sandbox."
-        )
-    return url.rstrip("/")
-
-
-def is_local(url: str) -> bool:
-    """Tell whether an address is the sandbox or on this machine."""
-    if url == SANDBOX:
-        return True
-    parts = _parts(url)
-    return parts is not None and parts.hostname in LOOPBACK
-
-
-def _parts(url: str) -> SplitResult | None:
-    """Return the parts of an address with a host and without a user, query or fragment."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port
-    except ValueError:
-        return None
-    extra = parts.username or parts.password or parts.query or parts.fragment
-    usable = url.isprintable() and " " not in url and re.fullmatch(r"[\w.:-]+", host)
-    return parts if usable and port != 0 and not extra else None

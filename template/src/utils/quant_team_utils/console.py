@@ -43,14 +43,31 @@ def styled(text: str, stream: TextIO | None = None, **style: Any) -> str:
     return click.style(text, **style)
 
 
+def printable(text: str) -> str:
+    r"""Return a text with every character escaped that is not to be seen, as in `\x1b` or `\n`.
+
+    For whatever others wrote: a service, a file, a name. Its control characters could clear the
+    terminal, its line breaks forge a line of a log, and its marks of direction turn a text around.
+    Letters of all languages stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_escaped, text))
+
+
 def report_error(text: str) -> None:
-    """Print an error on standard error, redacted, behind the one prefix `quant: `."""
+    """Print an error on standard error, redacted, behind the one prefix `quant: `.
+
+    Further lines, which help texts have, are indented: none begins as if it were another message.
+    """
     import click
 
     from quant_team_utils.log import redact
 
     prefix = styled("quant:", sys.stderr, fg="red", bold=True)
-    click.echo(f"{prefix} {redact(text)}", err=True)
+    lines = redact(text).expandtabs(2).split("\n")
+    shown = "\n  ".join(map(printable, lines))
+    click.echo(f"{prefix} {shown}", err=True)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -58,16 +75,21 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
     Args:
         header: names of the columns; empty: no header.
-        rows: a row may be shorter than the header.
+        rows: a row may be shorter than the header; what cannot be printed is escaped.
     """
-    cells = [list(row) for row in rows]
+    cells = [list(map(printable, row)) for row in rows]
     if not cells:
         return ""
     if header:
-        cells.insert(0, list(header))
+        cells.insert(0, list(map(printable, header)))
     columns = itertools.zip_longest(*cells, fillvalue="")
     widths = [max(map(_width, column)) for column in columns]
     return "\n".join(_line(row, widths) for row in cells)
+
+
+def _escaped(letter: str) -> str:
+    is_space = unicodedata.category(letter) == "Zs"  # such as the wide space of Chinese texts
+    return letter if is_space or letter.isprintable() else ascii(letter)[1:-1]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -2,7 +2,8 @@
 
 A formatter, not a filter: it sees the finished line, with arguments and traceback, of every logger
 below the root, libraries included. `websockets`, for one, logs the whole URL with its key at DEBUG.
-It must never log itself, nor read a file for each record.
+It must never log itself, nor read a file for each record. What services and files say is escaped,
+so that no text of theirs begins a line.
 """
 
 from __future__ import annotations
@@ -11,15 +12,25 @@ import logging
 import sys
 
 from quant_team_utils import secret_patterns, settings
+from quant_team_utils.console import printable
 
 FORMAT = "%(asctime)s | %(levelname)s | %(name)s | %(message)s"
 HIDDEN = "***"
+INDENT = "    "  # of the lines after the first: none begins as if it were a record
 _SHORTEST = 6  # a shorter value of a secret variable would hide parts of words
+
+
+_hidden: set[str] = set()  # secrets that no setting names: keys that were passed as arguments
+
+
+def hide(secret: str) -> None:
+    """Let `redact` hide a secret from now on, also where no setting has it."""
+    _hidden.add(secret)
 
 
 def redact(text: str) -> str:
     """Return the text with every known secret, and whatever looks like one, replaced by `***`."""
-    for value in settings.secret_values():
+    for value in (*settings.secret_values(), *_hidden):
         if len(value) >= _SHORTEST:
             text = text.replace(value, HIDDEN)
     for _, pattern in secret_patterns.patterns(text):
@@ -28,15 +39,48 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """A formatter that redacts the whole line: message, arguments, traceback."""
+    """A formatter that redacts and escapes the whole record: message, arguments, traceback."""
 
     def __init__(self) -> None:
         """Format as `FORMAT`."""
         super().__init__(FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the finished line of a record, redacted."""
-        return redact(super().format(record))
+        """Return a record as one line; those of a traceback follow, indented."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record)
+        line = printable(redact(self.formatMessage(record)))
+        details = self._details(record)
+        if not details:
+            return line
+        return "\n".join([line, *details])
+
+    def _details(self, record: logging.LogRecord) -> list[str]:
+        trace = record.exc_text or ""
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+        texts = [trace, record.stack_info or ""]
+        lines = redact("\n".join(texts)).split("\n")
+        return [INDENT + printable(line) for line in lines if line]
+
+
+class RedactingFilter(logging.Filter):
+    """Redacts and escapes the records of a library, for handlers that are not this project's."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record pass, its message and arguments as one clean text."""
+        record.msg = printable(redact(record.getMessage()))
+        record.args = None
+        return True
+
+
+_filter = RedactingFilter()
+
+
+def guard(*names: str) -> None:
+    """Redact what these loggers log, in whatever handler a notebook or a tool has set up."""
+    for name in names:
+        logging.getLogger(name).addFilter(_filter)
 
 
 def configure(level: int = logging.WARNING) -> None:
