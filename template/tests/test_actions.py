@@ -109,7 +109,7 @@ def test_adjustment_factors_are_locked_too(
     fetch_bars("AAPL.US", "1d", "2024-01-01", "2024-01-06", adjust="forward")
     new = lock.lock(cache.stored_series())
     assert [(line.type, line.interval, line.month, line.number) for line in new] == [
-        ("factors", "forward", "2024-01", "2"),
+        ("factors", "actions", "2024-01", "2"),
         ("stock", "1d", "2024-01", "6"),
     ]
     monkeypatch.setitem(EVENTS[1], "forward", (1.0, -1.01))

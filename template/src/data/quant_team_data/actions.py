@@ -1,148 +1,221 @@
-"""Splits and dividends: adjustment factors, and prices adjusted by them.
+"""Splits and dividends: what they are, what the cache knows of them, and whether it is agreed on.
 
-Adjusted prices are computed from raw bars and the factors that are known today, and never stored.
-The factors that were used are kept in the cache, so that `data.lock` can agree on them.
+An action is kept as a row of a series of its own, type `factors`: the time is 00:00 UTC of the
+ex-date, the open is the ratio, the close is the cash. So it is locked and compared like bars. The
+ranges that the series is proven for say where there are no others: "no actions" is known, and
+different from "unknown".
 """
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from operator import attrgetter
-from typing import Literal
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from quant_team_data import answers, cache, errors, frames, lock, messages
-from quant_team_data.cache import Series
+from quant_team_data import cache, frames, messages
+from quant_team_data.cache import Stored
 from quant_team_data.markets import milliseconds
-from quant_team_data.messages import Factor
-from quant_team_data.tickdb import TickDBClient
+from quant_team_data.ranges import FOREVER
+from quant_team_data.series import ACTIONS, FACTORS, Series
 
-PRICES = ("open", "high", "low", "close")
-HALF_DAY = timedelta(hours=12)
+if TYPE_CHECKING:
+    from quant_team_data.lock import Line, Lines
 
-logger = logging.getLogger(__name__)
+DAY_MS = 86_400_000
 
-Adjust = Literal["none", "forward", "backward"]
+
+class Action(NamedTuple):
+    """What one ex-date does to a share.
+
+    Attributes:
+        date: the ex-date, a trading date of the market: the first that trades without the action.
+        ratio: new shares for one old share: 4.0 for a 4:1 split, 0.1 for a reverse split of 1:10,
+            1.0 for none.
+        cash: dividend for one old share, in the market's currency; 0.0 for none. What a holder has
+            to pay for new shares, in a rights issue, is below 0.
+    """
+
+    date: date
+    ratio: float = 1.0
+    cash: float = 0.0
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is neither a split nor a dividend."""
+        return self.ratio == 1 and self.cash == 0
+
+    def __str__(self) -> str:
+        parts = []
+        if self.ratio != 1:
+            parts.append(f"{ratio_text(self.ratio)} split")
+        if self.cash:
+            parts.append(f"dividend of {self.cash:g}")
+        return " and ".join(parts) or "nothing"
+
+
+class Known(NamedTuple):
+    """What is known of the actions of a symbol at one source.
+
+    Attributes:
+        series: where they are kept.
+        actions: in order, each date once.
+        stored: what the cache holds.
+    """
+
+    series: Series
+    actions: list[Action]
+    stored: Stored
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a list of actions, even an empty one."""
+        return bool(self.stored.proven)
+
+    @property
+    def until(self) -> date | None:
+        """The last date up to which all actions are known, or None."""
+        if not self.stored.proven:
+            return None
+        _, stop = self.stored.proven[-1]
+        return cache.moment(stop - 1).date()
+
+    def covers(self, last: date) -> bool:
+        """Tell whether all actions up to a date, included, are known."""
+        return self.until is not None and last <= self.until
+
+
+def series_of(source: str, symbol: str) -> Series:
+    """Return the series in which the actions of a symbol are kept.
+
+    Args:
+        source: "sandbox", "tickdb", or "import:" and the name of another vendor.
+        symbol: TickDB's spelling.
+    """
+    return Series(source, FACTORS, symbol, ACTIONS)
+
+
+def load(source: str, symbol: str) -> Known:
+    """Return what the cache knows of the actions of a symbol.
+
+    Raises:
+        CacheError: the file may not be read.
+    """
+    series = series_of(source, symbol)
+    return _known(series, cache.load(series))
+
+
+def keep(
+    series: Series,
+    actions: Iterable[Action],
+    now: datetime,
+) -> Known:
+    """Put all actions of a symbol into the cache; what was there is replaced.
+
+    Those that are ex after today are left out: they may still change. Up to today there are no
+    others.
+
+    Args:
+        series: as `series_of` returns it.
+        actions: each date once.
+        now: aware; up to its day (UTC), the list is whole.
+
+    Raises:
+        FileError: the file cannot be written.
+    """
+    today = now.astimezone(UTC).date()
+    past = [action for action in actions if action.date <= today]
+    stop = stamp(today) + DAY_MS
+    cache.put(series, frame_of(past), span=(FOREVER[0], stop))
+    return load(series.source, series.symbol)
+
+
+def combined(actions: Iterable[Action]) -> list[Action]:
+    """Return actions in order of their dates, those of one date as one.
+
+    Two actions of one share are the second upon the shares of the first: ratios multiply, and the
+    second dividend is paid on each of the new shares.
+    """
+    by_date: dict[date, Action] = {}
+    for action in sorted(actions, key=_date_of):
+        before = by_date.get(action.date, Action(action.date))
+        ratio = before.ratio * action.ratio
+        cash = before.cash + before.ratio * action.cash
+        by_date[action.date] = Action(action.date, ratio, cash)
+    return list(by_date.values())
 
 
 def check(
-    series: Series,
-    adjust: Adjust,
-    offline: bool,
-) -> None:
-    """Raise unless the prices of a series can be adjusted.
+    known: Known,
+    lines: Lines,
+    first: date,
+    last: date,
+) -> tuple[bool, list[Line]]:
+    """Return whether the actions of a range are those of data.lock, and lines that differ.
 
-    Raises:
-        BadRequestError: its bars are longer than a day and may hold an event in their middle, or
-            there are no factors offline.
-    """
-    if adjust == "none":
-        return
-    if offline or series.interval in ("1w", "1M"):
-        raise errors.BadRequestError(
-            "Adjusted prices need daily or shorter bars and a connection to TickDB: pass "
-            "adjust='none'.",
-            symbol=series.symbol,
-        )
-
-
-def adjusted(
-    bars: pl.DataFrame,
-    series: Series,
-    adjust: Adjust,
-    client: TickDBClient,
-) -> pl.DataFrame:
-    """Return bars of a stock with prices moved over splits and dividends.
-
-    How factors are meant to be chained is not documented, so one bar is compared with TickDB's own
-    adjusted one.
+    No actions and no lines agree.
 
     Args:
-        bars: raw, as `history.read` returns them, at least one.
-        series: whose bars they are.
-        adjust: "forward" leaves today's prices as they are, "backward" the oldest.
-        client: fetches the factors and the bar to compare with.
-
-    Raises:
-        PlanError: the plan has no factors.
-        DecodeError: TickDB's own bar differs.
+        known: as `load` returns it.
+        lines: of data.lock, as `lock.read` returns them.
+        first: date of the first bar; what is ex on it or before it does not count.
+        last: date of the last bar, included.
     """
-    found = client.factors(series.symbol)
-    factors = [factor for factor in found if factor.adjust in (None, adjust)]
-    if not found:
-        return bars
-    _keep(series, adjust, factors)
-    moved = apply(bars, factors, series.interval, adjust)
-    bar = moved.row(0 if adjust == "forward" else -1, named=True)
-    theirs = client.adjusted_bar(series.symbol, series.interval, adjust, milliseconds(bar["time"]))
-    close = theirs.close if theirs else bar["close"]
-    if not factors or not math.isclose(close, bar["close"], rel_tol=1e-3, abs_tol=0.01):
-        what = (
-            f"adjustment factors of {series.symbol} that do not give TickDB's own adjusted prices"
-        )
-        raise answers.invalid(what, series.symbol)
-    return moved
+    low = stamp(first) + DAY_MS
+    high = stamp(last) + DAY_MS
+    left = len(cache.between(known.stored.bars, low, high))
+    differing = []
+    absent = 0
+    for line in lines.values():
+        begin, stop = line.span
+        if line.series != known.series or begin >= high or stop <= low:
+            continue
+        state = line.state(known.stored)
+        absent += state == "absent"
+        if state == "differs":
+            differing.append(line)
+        if state == "same":
+            part = cache.between(known.stored.bars, max(begin, low), min(stop, high))
+            left -= len(part)
+    return not left and not absent and not differing, differing
 
 
-def apply(
-    bars: pl.DataFrame,
-    factors: Sequence[Factor],
-    interval: str,
-    adjust: Adjust,
-) -> pl.DataFrame:
-    """Return bars with each price as price * `factor_a` + `factor_b`, event by event.
-
-    An event counts for the bars before it ("forward") or from it on ("backward"), the nearest
-    first.
-
-    Args:
-        bars: raw, a frame of `frames.SCHEMA`.
-        factors: of this direction, in any order.
-        interval: of the bars.
-        adjust: "forward" or "backward".
-    """
-    forward = adjust == "forward"
-    prices = pl.col(PRICES)
-    opened = pl.col("time")
-    if interval == "1d":
-        opened = (opened + HALF_DAY).dt.truncate("1d")
-    for factor in sorted(factors, key=attrgetter("timestamp"), reverse=not forward):
-        event = _midnight(factor)
-        concerned = opened < event if forward else opened >= event
-        moved = pl.when(concerned).then(prices * factor.factor_a + factor.factor_b)
-        bars = bars.with_columns(moved.otherwise(prices))
-    return bars
+def frame_of(actions: Iterable[Action]) -> pl.DataFrame:
+    """Return actions as a frame of `frames.SCHEMA`: open is the ratio, close is the cash."""
+    rows = []
+    for action in actions:
+        row = messages.Bar(stamp(action.date), action.ratio, 0.0, 0.0, action.cash, 0.0)
+        rows.append(row)
+    return frames.frame_of(rows)
 
 
-def _midnight(factor: Factor) -> datetime:
-    """Return the midnight UTC nearest to an event, which carries midnight somewhere on earth."""
-    noon = datetime.fromtimestamp(factor.timestamp / 1000, UTC) + HALF_DAY
-    return noon.replace(hour=0, minute=0, second=0, microsecond=0)
+def stamp(day: date) -> int:
+    """Return 00:00 UTC of a date in milliseconds since 1970."""
+    return milliseconds(datetime.combine(day, time(), UTC))
 
 
-def _keep(
-    series: Series,
-    adjust: Adjust,
-    factors: Sequence[Factor],
-) -> None:
-    """Put today's factors into the cache; warn where they are not those of `data.lock`.
+def ratio_text(ratio: float) -> str:
+    """Return a ratio as people write it: 4:1, 1:10, 3:2, 1.05:1."""
+    for old in range(1, 21):
+        new = ratio * old
+        if round(new) and abs(new - round(new)) < 1e-6 * new:
+            return f"{round(new)}:{old}"
+    if ratio < 1:
+        return f"1:{1 / ratio:.6g}"
+    return f"{ratio:.6g}:1"
 
-    A factor is kept as a row at its time, `factor_a` as the open and `factor_b` as the close.
-    """
-    if not factors:
-        return
-    by_time = {factor.timestamp: factor for factor in factors}
-    rows = [
-        messages.Bar(factor.timestamp, factor.factor_a, 0.0, 0.0, factor.factor_b, 0.0)
-        for factor in by_time.values()
-    ]
-    frame = frames.frame_of(rows)
-    kept = Series(series.source, cache.FACTORS, series.symbol, adjust)
-    _, differing = lock.check(kept, frame, cache.load(kept), lock.read())
-    if differing:
-        logger.warning(lock.difference(differing))
-    cache.put(kept, frame)
+
+# Details
+
+
+def _known(series: Series, stored: Stored) -> Known:
+    found = []
+    for bar in frames.bars_of(stored.bars):
+        day = cache.moment(bar.time).date()
+        found.append(Action(day, bar.open, bar.close))
+    return Known(series, found, stored)
+
+
+def _date_of(action: Action) -> date:
+    return action.date

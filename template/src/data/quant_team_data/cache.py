@@ -178,10 +178,11 @@ def put(
     replace: bool = False,
     dry_run: bool = False,
     now: datetime | None = None,
+    span: Range | None = None,
 ) -> Addition:
     """Add bars that come from a file; of two with one time, the new one stays.
 
-    From the first to the last of them, the series is proven. Factors always come whole: they
+    From the first to the last of them, the series is proven. Splits and dividends come whole: they
     replace what is there.
 
     Args:
@@ -191,6 +192,7 @@ def put(
         replace: remove what is there.
         dry_run: store nothing.
         now: aware; default: the clock. A bar that has not closed by then is left out.
+        span: the range, in milliseconds UTC, that is then proven; default: from first to last.
 
     Returns:
         What it made of the bars that are there.
@@ -215,7 +217,7 @@ def put(
             adding.require_same_basis(str(series), known, new)
         addition = adding.add(known, new, replace=replace)
         proven = stored.proven if addition.has_kept else []
-        proven = joined([*proven, _span(bars)])
+        proven = joined([*proven, span or _span(bars)])
         if not dry_run:
             _save(series, Stored(addition.bars, proven, addition.prices))
     return addition

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from quant_team_data import actions, history
-from quant_team_data.actions import Adjust
+from quant_team_data import factors, history
 from quant_team_data.clients import client, source, using
 from quant_team_data.errors import RateLimitError, TickDBError
+from quant_team_data.factors import Adjust
 from quant_team_data.frames import VALUES
 from quant_team_data.history import Day
 from quant_team_data.limits import Sleep
@@ -174,7 +174,7 @@ def fetch_bars(
     """
     asked = history.span_of(start, end)
     series = history.series_of(symbol, interval, type)
-    actions.check(series, adjust, offline)
+    factors.check(series, adjust, offline)
     bars = history.read(
         series,
         asked.first,
@@ -184,7 +184,7 @@ def fetch_bars(
     ).bars
     if adjust == "none" or series.type != "stock" or bars.is_empty():
         return bars
-    return actions.adjusted(bars, series, adjust, client())
+    return factors.adjusted(bars, series, adjust, client())
 
 
 def fetch_many(

@@ -27,7 +27,7 @@ MOST_MONTHS = 6  # of changed bars, that are named
 @click.command("import", cls=options.Command)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--symbol", required=True, help="Symbol in TickDB's spelling, such as AAPL.US.")
-@click.option("--interval", required=True, help="Length of the bars, such as 1h.")
+@click.option("--interval", help="Length of the bars, such as 1h.")
 @click.option("--source", required=True, help="Vendor's name; the source becomes import:NAME.")
 @click.option(
     "--tz",
@@ -60,6 +60,12 @@ MOST_MONTHS = 6  # of changed bars, that are named
     is_flag=True,
     help="Leave out bars outside the market's sessions.",
 )
+@click.option(
+    "--actions",
+    "has_actions",
+    is_flag=True,
+    help="Import splits and dividends: the columns are date, ratio and cash.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the first bars; store nothing.")
 @click.option(
     "--replace",
@@ -70,8 +76,9 @@ MOST_MONTHS = 6  # of changed bars, that are named
 def import_(
     file: Path,
     symbol: str,
-    interval: str,
+    interval: str | None,
     source: str,
+    has_actions: bool,
     dry_run: bool,
     replace: bool,
     **how: Any,
@@ -81,17 +88,18 @@ def import_(
     FILE is CSV or Parquet. Its bars are checked first: if one is not valid, none is imported.
     Exports of the usual vendors are recognised; options say what a file does not.
     """
+    from quant_team_data import action_commands
     from quant_team_data.importing import import_file
 
-    report = import_file(
-        file,
-        symbol,
-        interval,
-        source,
-        reading=_reading(how),
-        replace=replace,
-        dry_run=dry_run,
-    )
+    stores = {"replace": replace, "dry_run": dry_run}
+    reading = _reading(how)
+    if has_actions:
+        action_commands.require_no_others(how)
+        action_commands.import_actions(file, symbol, source, reading, **stores)
+        return
+    if interval is None:
+        raise click.MissingParameter(param_hint="'--interval'", param_type="option")
+    report = import_file(file, symbol, interval, source, reading=reading, **stores)
     series = report.series
     click.echo(console.table((), summary(report)))
     if dry_run:

@@ -11,10 +11,10 @@ from quant_team_utils.paths import project_root
 
 FOLDER = "data"
 IMPORT = "import:"  # how the source of another vendor's bars begins
-# The type under which adjustment factors are kept: a series for each direction, which stands where
-# the interval does; an event is a row at its time, with factor_a as its open and factor_b as its
-# close.
+# The type under which splits and dividends are kept, and what stands there as the interval: an action
+# is a row at 00:00 UTC of its ex-date, with its ratio as the open and its cash as the close.
 FACTORS = "factors"
+ACTIONS = "actions"
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # by Windows
 
