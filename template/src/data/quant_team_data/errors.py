@@ -313,6 +313,8 @@ def error_of(
         message=message,
         types=", ".join(types[:MOST_TYPES]),
     )
+    if code == "2002" and _is_unlisted(fields.get("data")):
+        sentence = said
     return rule.error(
         sentence,
         code=code,
@@ -326,6 +328,11 @@ def error_of(
 
 
 # Details
+
+
+def _is_unlisted(data: object) -> bool:
+    """Tell whether the sandbox explains that it does not list a symbol."""
+    return isinstance(data, dict) and data.get("listed") is False
 
 
 def _start_of(value: int | str) -> str:
