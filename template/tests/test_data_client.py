@@ -153,7 +153,7 @@ def test_one_symbol_is_one_symbol(service: Service, symbol: str) -> None:
 
 def test_an_unknown_symbol_is_a_sentence() -> None:
     """The sandbox does not know a misspelt symbol either; the error says how to spell it."""
-    with pytest.raises(errors.SymbolNotFoundError, match=r"'AAPL'.*AAPL\.US") as caught:
+    with pytest.raises(errors.SymbolNotFoundError, match=r"^AAPL is not.*AAPL\.US\?$") as caught:
         fetch_latest_price("AAPL")
     assert (caught.value.code, caught.value.symbol) == ("2002", "AAPL")
     assert caught.value.endpoint == "/v1/market/kline/latest"

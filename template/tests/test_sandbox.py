@@ -264,10 +264,59 @@ def test_latest_ticker_depth_and_trades_agree_on_the_last_price() -> None:
     assert {trade["side"] for trade in trades["trades"]} <= {"buy", "sell", "neutral"}
 
 
+@pytest.mark.parametrize("path", ["market/depth", "market/trades"])
+@pytest.mark.parametrize("symbol", ["EURUSD", "XAUUSD", "SPX", "000001.SH"])
+def test_what_has_no_order_book_is_refused(path: str, symbol: str) -> None:
+    """The service has neither order book nor trades of currencies, metals and indices."""
+    status, body = sandbox.answer(f"/v1/{path}", {"symbol": symbol}, {}, now=NOW)
+    assert (status, body["code"]) == (400, "2001")
+    assert "not available for type" in body["message"]
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1, 1), (3, 3), (10, 10), (50, 10), (0, 10)])
+def test_the_order_book_has_as_many_levels_as_asked_for(limit: int, count: int) -> None:
+    """An older document has a `limit` of levels; the nearest to the price come first."""
+    whole = ask("market/depth", symbol="700.HK")
+    book = ask("market/depth", symbol="700.HK", limit=limit)
+    for side in ("bids", "asks"):
+        assert book[side] == whole[side][:count]
+        assert len(book[side]) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("market/kline", "symbol"), ("market/kline/latest", "symbols")]
+)
+def test_an_unknown_adjustment_is_refused(path: str, name: str) -> None:
+    """`adjust` is none, forward or backward; without splits these give the same bars."""
+    params = {name: "AAPL.US", "interval": "1d", "adjust": "sideways"}
+    status, body = sandbox.answer(f"/v1/{path}", params, {}, now=NOW)
+    assert (status, body["code"]) == (400, "2001")
+    raw, forward = (
+        ask(path, **{name: "AAPL.US"}, interval="1d", adjust=adjust)
+        for adjust in ("none", "forward")
+    )
+    assert raw == forward
+
+
+@pytest.mark.parametrize(("first", "status"), [("20230705", 200), ("20230704", 400)])
+def test_trade_days_reach_a_year_back(first: str, status: int) -> None:
+    """The service knows the last year only."""
+    params = {"market": "US", "beg_day": first, "end_day": "20230731"}
+    found, _ = sandbox.answer("/v1/market/trade-days", params, {}, now=NOW)
+    assert found == status
+
+
+@pytest.mark.parametrize("path", ["intraday", "calc-index", "capital-flow", "stock-info"])
+def test_what_the_sandbox_lacks_is_an_unknown_path(path: str) -> None:
+    """Endpoints that docs/data.md names as missing get the answer of an unknown path."""
+    status, body = sandbox.answer(f"/v1/market/{path}", {"symbols": "AAPL.US"}, {}, now=NOW)
+    assert (status, body["code"]) == (404, 404)
+
+
 def test_symbols_can_be_filtered_and_paged() -> None:
     """The list of symbols has the documented shape; every symbol in it has bars."""
     page = ask("symbols/available", market="US", limit=2, offset=1)
-    assert page["pagination"] == {"limit": 2, "offset": 1, "total": 6, "count": 2}
+    assert page["pagination"] == {"limit": 2, "offset": 1, "total": 162, "count": 2}
     assert {product["market"] for product in page["products"]} == {"US"}
     for product in ask("symbols/available")["products"]:
         (bar,) = ask("market/kline", symbol=product["symbol"], interval="1d", limit=1)["klines"]

@@ -108,7 +108,7 @@ def test_a_failure_behind_the_port_is_an_internal_error(failure: Exception | str
         ("/v1/market/kline?symbol=AAPL.US&interval=1d&end_time=" + "9" * 25, 200),
         ("/v1/market/kline?symbol=AAPL.US&interval=1d&end_time=-" + "9" * 25, 400),
         ("/v1/market/kline?symbol=AAPL.US&interval=1d&limit=" + "9" * 25, 200),
-        ("/v1/market/trade-days?market=US&beg_day=00010101&end_day=99991231", 200),
+        ("/v1/market/trade-days?market=US&beg_day=00010101&end_day=99991231", 400),
         ("/v1/market/trade-days?market=US&beg_day=99991230&end_day=99991231", 400),
         ("/v1/symbols/available?offset=" + "9" * 25, 200),
         ("/%00", 404),

@@ -6,9 +6,8 @@ locks of whoever used it.
 
 from __future__ import annotations
 
+import difflib
 import re
-
-from quant_team_utils.errors import nearest
 
 US = """
     A AAPL ABBV ABT ADBE ADI AIG AMAT AMD AMGN AMZN AVGO AXP B BA BABA BAC BIDU BK BKNG BLK BMY
@@ -102,7 +101,7 @@ def refusal(symbol: str) -> str:
     Args:
         symbol: as it was asked for.
     """
-    near = nearest(symbol, LISTED)
+    near = _nearest(symbol)
     hint = f"did you mean {near}?" if near else "`quant sandbox --symbols` lists them."
     return f"{symbol} is not a symbol of the sandbox: {hint}"
 
@@ -112,3 +111,41 @@ def is_ambiguous(symbol: str) -> bool:
     exchanges = (".SH", ".SZ")
     is_bare = _SIX_DIGITS.fullmatch(symbol) is not None
     return is_bare and any(symbol + exchange in LISTED for exchange in exchanges)
+
+
+# Details
+
+
+def _nearest(symbol: str) -> str | None:
+    """Return the listed symbol that is most like another, or None if none is.
+
+    That is the same name at another exchange, else a similar name at the same one.
+    """
+    name, exchange = _parts(symbol)
+    elsewhere = [one for one in LISTED if _parts(one)[0] == name]
+    if elsewhere:
+        return elsewhere[0]
+    neighbours = {}
+    for one in LISTED:
+        other, place = _parts(one)
+        if place == exchange:
+            neighbours[other] = one
+    alike = difflib.get_close_matches(name, neighbours, n=5)
+    if not alike:
+        return None
+    closest = max(alike, key=lambda other: _likeness(name, other))
+    return neighbours[closest]
+
+
+def _parts(symbol: str) -> tuple[str, str]:
+    """Return the name and the exchange, which is empty for what has none."""
+    name, dot, exchange = symbol.rpartition(".")
+    return (name, exchange) if dot else (exchange, "")
+
+
+def _likeness(one: str, other: str) -> tuple[float, bool, int]:
+    """Return how alike two names are: by shared runs, then by letters, then by their places."""
+    ratio = difflib.SequenceMatcher(None, one, other).ratio()
+    has_same_letters = sorted(one) == sorted(other)
+    same_places = sum(a == b for a, b in zip(one, other, strict=False))
+    return ratio, has_same_letters, same_places
