@@ -313,8 +313,8 @@ def error_of(
         message=message,
         types=", ".join(types[:MOST_TYPES]),
     )
-    if code == "2002" and _is_unlisted(fields.get("data")):
-        sentence = said
+    if fields.get("data") == {"listed": False}:
+        sentence = said  # of the sandbox, which explains itself
     return rule.error(
         sentence,
         code=code,
@@ -328,11 +328,6 @@ def error_of(
 
 
 # Details
-
-
-def _is_unlisted(data: object) -> bool:
-    """Tell whether the sandbox explains that it does not list a symbol."""
-    return isinstance(data, dict) and data.get("listed") is False
 
 
 def _start_of(value: int | str) -> str:
