@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from quant_team_backtest import fills
 from quant_team_backtest.assumptions import NEXT_CLOSE, Assumptions
-from quant_team_backtest.simulation import Bars, Fill, Floats, OpenTrade, Times, Trade
+from quant_team_backtest.simulation import (
+    Applied,
+    Bars,
+    Fill,
+    Floats,
+    Flow,
+    OpenTrade,
+    Times,
+    Trade,
+)
 
 YEAR_MS = 365 * 86_400_000
 _FLAT = 1e-12  # of a fill: what is left of a fractional position that was left in several fills
@@ -35,6 +44,7 @@ class Account:
         ruined: equity was at or below zero at a close.
         fills: the ledger, in time order.
         trades: what was closed, in the order of closing.
+        applied: splits and dividends of what was held, in time order.
     """
 
     def __init__(self, bars: Mapping[str, Bars], assumptions: Assumptions) -> None:
@@ -43,6 +53,7 @@ class Account:
         count = len(series)
         self.assumptions = assumptions
         self.symbols = list(bars)
+        self.fractional = [one.fractional for one in series]
         self.times = _axis(series)
         self.years = np.diff(self.times, prepend=self.times[0]) / YEAR_MS
         self.is_close = _is_close(self.times, series)
@@ -60,6 +71,7 @@ class Account:
         self.ruined = False
         self.fills: list[Fill] = []
         self.trades: list[Trade] = []
+        self.applied: list[Applied] = []
         self.open_trades: list[OpenTrade | None] = [None] * count
 
     def mark_to_market(self, last: int) -> None:
@@ -129,6 +141,43 @@ class Account:
         else:
             self._record_trade(i, fill, quantity, after)
 
+    def apply(
+        self,
+        i: int,
+        flow: Flow,
+        moments: slice,
+        price: float,
+    ) -> None:
+        """Apply a split or dividend at the open of a bar.
+
+        Until that bar closes, the position is marked at the last close as it is after the flow.
+
+        Args:
+            i: index of the symbol.
+            flow: what happens.
+            moments: from the bar's open, which is accounted for, to before its close.
+            price: the bar's open, at which a fraction of a unit is paid out.
+        """
+        marks = self.last_close[moments, i]
+        self.last_close[moments, i] = (marks - flow.cash) / flow.ratio
+        before = float(self.position[i])
+        trade = self.open_trades[i]
+        if trade is None:
+            return
+        exact = before * flow.ratio
+        after = fills.after_split(before, flow.ratio, self.fractional[i])
+        dividend = before * flow.cash
+        fraction = (exact - after) * price
+        self.cash += dividend + fraction
+        self.position[i] = after
+        self.lowest_cash = min(self.lowest_cash, self.cash)
+        trade.split(flow.ratio, dividend, fraction)
+        time = int(self.times[moments.start])
+        symbol = self.symbols[i]
+        self.applied.append(Applied(time, symbol, before, after, dividend, fraction))
+        if not after:
+            self._close_trade(i, trade, time)
+
     def _mark_again(self) -> None:
         """Put a fill at a close into the equity of that close, which was known before it."""
         moment = self.cursor - 1
@@ -150,11 +199,15 @@ class Account:
         trade = self.open_trades[i] or OpenTrade(fill.time, borrow)
         commission = fill.commission * part / fill.quantity
         trade.add(part, fill.price, commission)
-        if held:
-            self.open_trades[i] = trade
-            return
+        self.open_trades[i] = trade
+        if not held:
+            self._close_trade(i, trade, fill.time)
+
+    def _close_trade(self, i: int, trade: OpenTrade, time: int) -> None:
+        """Enter the symbol's trade, of which nothing is held any more, into the list."""
         self.open_trades[i] = None
-        closed = trade.close(fill.symbol, fill.time, borrow)
+        borrow = float(self.borrow[i])
+        closed = trade.close(self.symbols[i], time, borrow)
         self.trades.append(closed)
 
 

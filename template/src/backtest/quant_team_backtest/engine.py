@@ -18,6 +18,10 @@ The rules, in the order in which they apply:
   waiting order.
 - A buy pays price * (1 + slippage), a sale gets price * (1 - slippage); commission is a fraction
   of that notional.
+- A split or dividend happens at the open of a bar, before anything is filled there: a position of
+  q units becomes q * ratio units and gets q * cash (who is short pays). A fraction of a unit that
+  cannot be held is paid out at that open. What a waiting order still has to fill becomes as many
+  times more units.
 - What is sold short pays the borrow rate on its value at the last close, by calendar time.
 - All symbols share one account. Their bars lie on one time axis of opens and closes, so calendars
   may differ. The account may go into debit (reported, free of interest). Equity at or below zero
@@ -36,12 +40,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quant_team_backtest import fills
+from quant_team_backtest import fills, inputs
 from quant_team_backtest.account import Account
 from quant_team_backtest.assumptions import NEXT_OPEN, Assumptions, EngineError
-from quant_team_backtest.simulation import Bars, Fill, Floats, Simulation, Trade, warnings_of
+from quant_team_backtest.simulation import (
+    Bars,
+    Fill,
+    Floats,
+    Flow,
+    Simulation,
+    Trade,
+    warnings_of,
+)
 
-__all__ = ["Assumptions", "Bars", "EngineError", "Fill", "Simulation", "Trade", "simulate"]
+__all__ = [
+    "Assumptions",
+    "Bars",
+    "EngineError",
+    "Fill",
+    "Flow",
+    "Simulation",
+    "Trade",
+    "simulate",
+]
 
 
 def simulate(
@@ -64,17 +85,18 @@ def simulate(
         raise EngineError("There are no symbols to trade: name at least one.")
     targets = []
     for symbol, series in bars.items():
-        targets.append(_targets(symbol, series, weights))
+        targets.append(inputs.targets(symbol, series, weights))
     return _Orders(bars, targets, assumptions).run()
 
 
 # Details
 
 # What happens at one moment, in this order: fills at a close, then decisions on it, then fills at
-# an open.
+# an open, which a split or dividend comes before.
 _FILL_AT_CLOSE = 0
 _DECIDE = 1
-_FILL_AT_OPEN = 2
+_FLOW = 2
+_FILL_AT_OPEN = 3
 
 
 class _Event(NamedTuple):
@@ -123,7 +145,8 @@ class _Orders:
 
     def run(self) -> Simulation:
         """Jump from event to event; between them equity is one vector operation."""
-        events = self.decisions()
+        events = [*self.decisions(), *self.flows()]
+        heapq.heapify(events)
         while events:
             event = heapq.heappop(events)
             self.account.mark_to_market(event.moment)
@@ -137,19 +160,30 @@ class _Orders:
         return self.summary()
 
     def decisions(self) -> list[_Event]:
-        """Return a heap of every change of a target."""
+        """Return every change of a target."""
         events = []
         for i, target in enumerate(self.targets):
             changes = np.flatnonzero(np.diff(target, prepend=0.0))
             for bar in changes.tolist():
                 moment = int(self.closes[i][bar])
                 events.append(_Event(moment, _DECIDE, i, bar, bar))
-        heapq.heapify(events)
+        return events
+
+    def flows(self) -> list[_Event]:
+        """Return every split and dividend."""
+        events = []
+        for i, series in enumerate(self.bars):
+            for flow in series.flows:
+                moment = int(self.opens[i][flow.bar])
+                events.append(_Event(moment, _FLOW, i, flow.bar, flow.bar))
         return events
 
     def handle(self, event: _Event) -> _Event | None:
-        """Take a decision or try to fill an order; return when it is tried again, if it is."""
+        """Let one thing happen; return when an order is tried next, if it is."""
         i = event.i
+        if event.kind == _FLOW:
+            self.apply(event)
+            return None
         if event.kind == _DECIDE:
             self.decide(event)
         else:
@@ -170,6 +204,20 @@ class _Orders:
         weight = self.targets[i][event.bar]
         equity = self.account.equity[event.moment]
         self.waiting[i] = _Order(event.bar, float(weight * equity))
+
+    def apply(self, event: _Event) -> None:
+        """Apply a split or dividend to what is held, and to what an order still has to fill."""
+        i = event.i
+        bars = self.bars[i]
+        (flow,) = [flow for flow in bars.flows if flow.bar == event.bar]
+        until_close = slice(event.moment, int(self.closes[i][event.bar]))
+        price = float(bars.open[event.bar])
+        self.account.apply(i, flow, until_close, price)
+        order = self.waiting[i]
+        if order is not None and order.quantity is not None:
+            order.quantity = fills.after_split(order.quantity, flow.ratio, bars.fractional)
+            if order.quantity == 0:
+                self.waiting[i] = None
 
     def next_try(self, event: _Event) -> _Event | None:
         """Return when an order may fill on the next bar, or None after the last."""
@@ -250,49 +298,5 @@ class _Orders:
             counts=counts,
             warnings=warnings_of(counts, lowest_cash, account.ruined),
             ruined=account.ruined,
-        )
-
-
-def _targets(
-    symbol: str,
-    bars: Bars,
-    weights: Mapping[str, Floats],
-) -> Floats:
-    """Check weights and bars of a symbol; return the weights with "as before" filled in."""
-    if symbol not in weights:
-        raise EngineError(
-            f"The strategy returned no weights for {symbol}: return one series for each symbol."
-        )
-    given = np.asarray(weights[symbol], dtype=np.float64)
-    count = len(bars.opened)
-    if len(given) != count:
-        raise EngineError(
-            f"The strategy returned {len(given)} weights for the {count} bars of {symbol}: "
-            "return one per bar."
-        )
-    if np.isinf(given).any():
-        raise EngineError(
-            f"The strategy returned an infinite weight for {symbol}: "
-            "weights are fractions of equity."
-        )
-    _check_bars(symbol, bars)
-    last = np.where(np.isnan(given), -1, np.arange(count))
-    last = np.maximum.accumulate(last)
-    return np.where(last >= 0, given[last], 0.0)
-
-
-def _check_bars(symbol: str, bars: Bars) -> None:
-    prices = np.concatenate([bars.open, bars.close])
-    are_prices = np.isfinite(prices) & (prices > 0)
-    are_volumes = bars.volume >= 0
-    if not len(prices) or not are_prices.all() or not are_volumes.all():
-        raise EngineError(
-            f"The bars of {symbol} are empty or contain an invalid price or volume: "
-            "fetch them again."
-        )
-    is_reversed = bars.closed <= bars.opened
-    overlaps = bars.opened[1:] < bars.closed[:-1]
-    if is_reversed.any() or overlaps.any():
-        raise EngineError(
-            f"The bars of {symbol} overlap or are out of time order: fetch them again."
+            applied=account.applied,
         )

@@ -54,6 +54,21 @@ def quantity_for(
     return float(math.trunc(quantity + rounding))
 
 
+def after_split(quantity: float, ratio: float, fractional: bool) -> float:
+    """Return the signed quantity that one becomes in a split, without a fraction of a unit.
+
+    Args:
+        quantity: old units.
+        ratio: new units for one old unit.
+        fractional: keep fractions; otherwise round toward zero to whole units.
+    """
+    exact = quantity * ratio
+    if fractional or ratio == 1:
+        return exact
+    rounding = math.copysign(_ROUNDING, quantity)
+    return float(math.trunc(exact + rounding))
+
+
 def participation_cap(
     volume: float,
     participation: float | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]  # milliseconds since 1970, UTC
+
+
+class Flow(NamedTuple):
+    """What splits and dividends do at the open of one bar, before anything is filled there.
+
+    Attributes:
+        bar: index of the bar; above 0, since nothing is held before the first.
+        ratio: new units for one old unit; above 0.
+        cash: money for one old unit; what has to be paid for new ones is below 0.
+    """
+
+    bar: int
+    ratio: float = 1.0
+    cash: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,7 @@ class Bars:
         close: float64 price at the close; above 0.
         volume: float64 units traded during the bar; 0 fills nothing.
         fractional: fractions of a unit can be traded.
+        flows: splits and dividends, at most one a bar, in order.
     """
 
     opened: Times
@@ -32,6 +47,7 @@ class Bars:
     close: Floats
     volume: Floats
     fractional: bool = False
+    flows: tuple[Flow, ...] = ()
 
 
 class Fill(NamedTuple):
@@ -52,6 +68,26 @@ class Fill(NamedTuple):
     commission: float
 
 
+class Applied(NamedTuple):
+    """What a split or dividend did to a position.
+
+    Attributes:
+        time: open of the bar, milliseconds since 1970, UTC.
+        symbol: whose it was.
+        before: units held before it, negative when short.
+        after: units held after it.
+        dividend: money received, negative when short.
+        fraction: money received for the fraction of a unit that cannot be held.
+    """
+
+    time: int
+    symbol: str
+    before: float
+    after: float
+    dividend: float
+    fraction: float
+
+
 class Trade(NamedTuple):
     """One trade, from flat to flat.
 
@@ -59,10 +95,11 @@ class Trade(NamedTuple):
         symbol: what was traded.
         opened: time of the first fill, milliseconds since 1970, UTC.
         closed: time of the last fill.
-        quantity: units entered, negative for a short trade.
+        quantity: units entered, negative for a short trade; in units of after its last split, like
+            both prices.
         entry: mean price of what was entered, slippage included.
         exit: mean price of what was left.
-        pnl: profit in money after commission, slippage and borrow.
+        pnl: profit in money with dividends, after commission, slippage and borrow.
     """
 
     symbol: str
@@ -89,6 +126,7 @@ class Simulation:
             `expired`, or `waiting` at the end.
         warnings: what to know before the numbers are believed, one sentence each.
         ruined: equity was at or below zero at a close, and the run ended there.
+        applied: splits and dividends of what was held, in time order.
     """
 
     time: Times
@@ -100,6 +138,7 @@ class Simulation:
     counts: dict[str, int]
     warnings: list[str]
     ruined: bool
+    applied: list[Applied] = field(default_factory=list)
 
 
 @dataclass
@@ -113,6 +152,7 @@ class OpenTrade:
         entry_money: what they cost, signed, slippage included.
         exit_money: what was got for those left, signed.
         commission: money so far.
+        dividends: money so far.
     """
 
     opened: int
@@ -121,6 +161,7 @@ class OpenTrade:
     entry_money: float = 0.0
     exit_money: float = 0.0
     commission: float = 0.0
+    dividends: float = 0.0
 
     def add(self, quantity: float, price: float, commission: float) -> None:
         """Add a fill; one in the direction of the trade enters, one against it leaves."""
@@ -131,10 +172,23 @@ class OpenTrade:
         else:
             self.exit_money -= quantity * price
 
+    def split(self, ratio: float, dividend: float, fraction: float) -> None:
+        """Enter a split or dividend: units change, the money that they cost does not.
+
+        Args:
+            ratio: new units for one old unit.
+            dividend: money received.
+            fraction: money received for a fraction of a unit, which leaves.
+        """
+        self.entered *= ratio
+        self.dividends += dividend
+        self.exit_money += fraction
+
     def close(self, symbol: str, time: int, borrow: float) -> Trade:
         """Return the finished trade; `borrow` is what the symbol has paid in all by now."""
         costs = self.commission
-        pnl = self.exit_money - self.entry_money - costs - (borrow - self.borrow)
+        gain = self.exit_money - self.entry_money + self.dividends
+        pnl = gain - costs - (borrow - self.borrow)
         entry_price = self.entry_money / self.entered
         exit_price = self.exit_money / self.entered
         return Trade(symbol, self.opened, time, self.entered, entry_price, exit_price, pnl)
