@@ -1,0 +1,224 @@
+"""Splits and dividends in the engine: what is held, what waits, what a trade earned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quant_team_backtest.engine import Assumptions, Bars, EngineError, Flow, Simulation, simulate
+
+DAY = 86_400_000
+FREE = Assumptions(
+    initial_capital=1000.0,
+    commission=0.0,
+    slippage=0.0,
+    participation=None,
+    borrow_rate=0.0,
+)
+SPLIT = Flow(2, 4.0)
+
+
+def make(
+    opens: list[float],
+    closes: list[float],
+    *flows: Flow,
+    volume: float = 1e9,
+    fractional: bool = False,
+    length: int = DAY,
+) -> Bars:
+    """Return daily bars, which close when the next opens or earlier."""
+    opened = np.arange(len(opens), dtype=np.int64) * DAY
+    return Bars(
+        opened=opened,
+        closed=opened + length,
+        open=np.array(opens, dtype=float),
+        close=np.array(closes, dtype=float),
+        volume=np.full(len(opens), volume),
+        fractional=fractional,
+        flows=flows,
+    )
+
+
+def run(bars: Bars, weights: list[float], **changes: Any) -> Simulation:
+    """Simulate one symbol without costs, but for the changes."""
+    assumptions = replace(FREE, **changes)
+    return simulate({"X": bars}, {"X": np.array(weights)}, assumptions)
+
+
+@pytest.mark.parametrize("length", [DAY, DAY // 3])
+@pytest.mark.parametrize("fill", ["next_open", "next_close"])
+@pytest.mark.parametrize("weight", [1.0, -1.0])
+def test_a_split_without_a_move_changes_no_equity(length: int, fill: str, weight: float) -> None:
+    """Ten shares become forty at a fourth of the price, long or short. [actions]"""
+    bars = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT, length=length)
+    done = run(bars, [weight] * 4, fill=fill)
+    assert done.equity == pytest.approx([1000.0] * 4, abs=1e-9)
+    assert done.positions == {"X": 40 * weight}
+    (applied,) = done.applied
+    assert (applied.time, applied.before, applied.after) == (2 * DAY, 10 * weight, 40 * weight)
+
+
+def test_a_dividend_is_paid_in_cash_and_shorts_pay_it() -> None:
+    """Who holds ten shares gets ten times 3.00, who is short pays it. [actions]"""
+    bars = make([100, 100, 97, 97], [100, 100, 97, 97], Flow(2, 1.0, 3.0))
+    held = run(bars, [1, 1, 1, 0])
+    assert held.equity == pytest.approx([1000] * 4)
+    assert held.applied[0].dividend == 30
+    short = run(bars, [-1, -1, 0, 0])
+    assert short.equity == pytest.approx([1000] * 4)
+    (trade,) = short.trades
+    assert trade.pnl == pytest.approx(0)
+    assert short.applied[0].dividend == -30
+
+
+def test_who_buys_on_the_ex_date_gets_nothing() -> None:
+    """The flow comes before the fill at the same open. [actions]"""
+    bars = make([100, 100, 25, 25], [100, 100, 25, 25], Flow(2, 4.0, 3.0))
+    done = run(bars, [0, 1, 1, 1])
+    assert done.positions == {"X": 40}
+    assert not done.applied
+
+
+def test_a_fraction_of_a_share_is_paid_out_at_the_open() -> None:
+    """Ten shares at 3:7 are 4.28: four are held, 0.28 become cash at the ex-date's open. [actions]"""
+    bars = make([100, 100, 240, 240], [100, 100, 240, 240], Flow(2, 3 / 7))
+    done = run(bars, [1] * 4)
+    assert done.positions == {"X": 4}
+    assert done.applied[0].fraction == pytest.approx(2 / 7 * 240)
+    assert done.equity[-1] == pytest.approx(30 / 7 * 240)
+    kept = run(replace(bars, fractional=True), [1] * 4)
+    assert kept.positions == {"X": pytest.approx(30 / 7)}
+
+
+def test_a_position_that_becomes_less_than_a_share_is_closed() -> None:
+    """A reverse split of 1:50 pays all ten shares out, and that is the end of a trade."""
+    bars = make([100, 100, 5000, 5000], [100, 100, 5000, 5000], Flow(2, 1 / 50))
+    done = run(bars, [1] * 4)
+    assert not done.positions
+    (trade,) = done.trades
+    assert trade.pnl == pytest.approx(0)
+    assert done.equity[-1] == pytest.approx(1000)
+
+
+def test_a_trade_over_a_split_earns_what_it_earned() -> None:
+    """Bought at 100, split 4:1 with 2.00 of cash, sold at 30: 40 * 30 + 20 - 1000. [actions]"""
+    bars = make([100, 100, 25, 30, 30], [100, 100, 25, 30, 30], Flow(2, 4.0, 2.0))
+    done = run(bars, [1, 1, 0, 0, 0])
+    (trade,) = done.trades
+    assert (trade.quantity, trade.entry, trade.exit) == (40, 25, 30)
+    assert trade.pnl == pytest.approx(220)
+    assert done.equity[-1] == pytest.approx(1220)
+
+
+def test_what_an_order_still_has_to_fill_is_split_too() -> None:
+    """Four of ten shares are filled, then each of the other six becomes four. [actions]"""
+    bars = make([100, 100, 25, 25, 25], [100, 100, 25, 25, 25], SPLIT, volume=40.0)
+    done = run(bars, [1] * 5, participation=0.1, expire_after=9)
+    assert [fill.quantity for fill in done.fills] == [4, 4, 4, 4]
+    assert done.positions == {"X": 4 * 4 + 12}
+    bars = replace(bars, volume=np.array([40.0, 40, 400, 400, 400]))
+    done = run(bars, [1] * 5, participation=0.1)
+    assert done.positions == {"X": 40}
+
+
+def test_an_order_in_money_needs_no_change() -> None:
+    """Decided before the split and filled after it, an order buys four times the shares."""
+    bars = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT)
+    assert run(bars, [0, 1, 1, 1]).positions == {"X": 40}
+
+
+def test_another_symbol_sees_the_position_at_its_new_price() -> None:
+    """Between the ex-date's open and its close, the mark is the last close as it is then."""
+    held = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT)
+    opened = held.opened + DAY // 2
+    other = replace(held, opened=opened, closed=opened + DAY // 4, flows=())
+    other = replace(other, open=np.full(4, 10.0), close=np.full(4, 10.0))
+    weights = {"X": np.ones(4), "Y": np.array([0, 0, 0.5, 0.5])}
+    done = simulate({"X": held, "Y": other}, weights, FREE)
+    assert done.equity == pytest.approx(1000)
+    assert done.positions == {"X": 40, "Y": 50}
+
+
+def test_borrow_is_paid_on_the_new_price() -> None:
+    """A split without a move changes no fee."""
+    rates = {"borrow_rate": 0.5}
+    split = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT, length=DAY // 3)
+    plain = make([100] * 4, [100] * 4, length=DAY // 3)
+    fees = run(split, [-1] * 4, **rates).equity
+    assert fees == pytest.approx(run(plain, [-1] * 4, **rates).equity, abs=1e-9)
+
+
+@pytest.mark.parametrize("flow", [Flow(0, 2.0), Flow(4, 2.0), Flow(2, 0.0), Flow(2, 1.0, 100.0)])
+def test_what_leaves_nothing_is_refused(flow: Flow) -> None:
+    """A ratio of zero, a dividend of the whole price, a bar that there is not."""
+    with pytest.raises(EngineError, match="not possible"):
+        run(make([100.0] * 4, [100.0] * 4, flow), [1] * 4)
+
+
+class Case(NamedTuple):
+    """Prices as if there were no actions, and the actions."""
+
+    opens: list[float]
+    closes: list[float]
+    flows: list[Flow]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Return random prices and actions; nothing moves between a close and an ex-date's open."""
+    count = draw(st.integers(4, 12))
+    price = st.floats(10, 200)
+    opens = draw(st.lists(price, min_size=count, max_size=count))
+    closes = draw(st.lists(price, min_size=count, max_size=count))
+    places = draw(st.sets(st.integers(2, count - 1), max_size=4))
+    flows = []
+    for bar in sorted(places):
+        opens[bar] = closes[bar - 1]
+        ratio = draw(st.sampled_from([0.1, 0.5, 1.0, 1.05, 1.5, 2.0, 4.0, 7.0]))
+        share = draw(st.sampled_from([0.0, 0.0, 0.01, 0.2]))  # of the price
+        flows.append(Flow(bar, ratio, share))
+    return Case(opens, closes, flows)
+
+
+def raw_of(case: Case) -> Bars:
+    """Return raw prices whose total return is that of the case."""
+    scale = 1.0
+    opens = list(case.opens)
+    closes = list(case.closes)
+    flows = []
+    by_bar = {flow.bar: flow for flow in case.flows}
+    for bar in range(len(opens)):
+        flow = by_bar.get(bar)
+        if flow:
+            cash = flow.cash * closes[bar - 1]
+            scale *= (1 - flow.cash) / flow.ratio
+            flows.append(Flow(bar, flow.ratio, cash))
+        opens[bar] *= scale
+        closes[bar] *= scale
+    return make(opens, closes, *flows, fractional=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.data())
+def test_flows_on_raw_prices_are_a_run_on_adjusted_ones(case: Case, data: st.DataObject) -> None:
+    """Without costs and with fractions, equity is the same where dividends are reinvested. [actions]
+
+    An order on each bar reinvests a dividend at the ex-date's open.
+    """
+    count = len(case.opens)
+    first = data.draw(st.sampled_from([0.2, 0.7, -0.4]))
+    weights = [first + 0.01 * (bar % 2) for bar in range(count)]
+    adjusted = make(case.opens, case.closes, fractional=True)
+    expected = run(adjusted, weights)
+    found = run(raw_of(case), weights)
+    if not expected.ruined:
+        assert found.equity == pytest.approx(expected.equity, rel=1e-9, abs=1e-6)
+    held = [flow._replace(cash=0.0) for flow in case.flows]  # splits need no order
+    found = run(raw_of(case._replace(flows=held)), [first] * count)
+    expected = run(adjusted, [first] * count)
+    assert found.equity == pytest.approx(expected.equity, rel=1e-9, abs=1e-6)
