@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -51,6 +52,18 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
     with data_client.using(TickDBClient("sandbox", clock=Clock())):
         yield
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Work in an empty project, as the member bob, whatever the machine's git says."""
+    monkeypatch.setenv("QUANT_ROOT", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "quant.member")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "bob")
+    return tmp_path
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def _ends_missing(bars: pl.DataFrame, market: Any, asked: Asked) -> list[str]:
     after = sum(gap.bars for gap in missing if gap.first > last)
     if after:
         remarks.append(f"{counted(after, 'bar')} missing at the end")
-    if stop > high:
+    if asked.span.stop > asked.now:
         remarks.append("later bars have not closed yet")
     return remarks
 

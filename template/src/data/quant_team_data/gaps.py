@@ -33,9 +33,10 @@ def print_all() -> None:
         for series in wanted:
             found = covered(series)
             name = [series.symbol, series.interval, series.source]
-            if found is not None:
-                gaps += [name + _gap_cells(gap, series.interval) for gap in found.gaps]
             shares.append(name + _share_cells(found))
+            missing = found.gaps if found else []
+            for gap in missing:
+                gaps.append(name + _gap_cells(gap, series.interval))
             advance(1)
     print_table(GAP_COLUMNS, gaps)
     print_table(SHARE_COLUMNS, shares)
@@ -73,8 +74,9 @@ def _gap_cells(gap: Gap, interval: str) -> list[str]:
     missing = "within a day"
     if gap.days:
         missing = counted(gap.days, f"whole {period}")
-    ends = [f"{moment:%Y-%m-%d %H:%M}" for moment in (gap.first, gap.last)]
-    return [missing, *ends, f"{gap.bars:,}"]
+    first = f"{gap.first:%Y-%m-%d %H:%M}"
+    last = f"{gap.last:%Y-%m-%d %H:%M}"
+    return [missing, first, last, f"{gap.bars:,}"]
 
 
 def _share_cells(found: Coverage | None) -> list[str]:

@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import cache, gaps, lock
+from quant_team_data import actions, cache, gaps, lock
+from quant_team_data.actions import Known
 from quant_team_data.coverage import Coverage
 from quant_team_data.markets import INTERVALS, canonical
 from quant_team_data.price_chart import svg
-from quant_team_data.series import FACTORS, Series
+from quant_team_data.series import Series
 from quant_team_data.tables import counted, ends
 from quant_team_utils.console import SYNTHETIC, table
 from quant_team_utils.errors import QuantError
@@ -57,7 +58,7 @@ class Holding:
         prices: what they are: "raw", "adjusted", or "unknown" for an import that did not say.
         coverage: against the market's calendar, from the first bar to the last; None if unknown.
         locked: against data.lock.
-        events: count of the splits and dividends that are known of the symbol.
+        actions: what is known of the splits and dividends of the symbol.
     """
 
     series: Series
@@ -65,7 +66,7 @@ class Holding:
     prices: str
     coverage: Coverage | None
     locked: Locked
-    events: int
+    actions: Known
 
     def rows(self) -> list[tuple[str, str]]:
         """Return the facts, each as a name and a value."""
@@ -74,7 +75,7 @@ class Holding:
             ("range", " to ".join(ends(self.bars)) or "-"),
             ("coverage", self._covered()),
             ("prices", self.prices),
-            ("actions", counted(self.events, "event") if self.events else "none known"),
+            ("actions", self._actions()),
             ("data.lock", str(self.locked)),
         ]
 
@@ -96,14 +97,28 @@ class Holding:
         marks = [text, missing if found.gaps else "", gaps.mark(found)]
         return "; ".join(part for part in marks if part)
 
+    def _actions(self) -> str:
+        known = self.actions
+        if not known.is_known:
+            return "unknown"
+        count = counted(len(known.actions), "action")
+        text = f"{count} until {known.until}"
+        if not known.actions:
+            return text
+        last = known.actions[-1]
+        return f"{text}, the last one on {last.date}: {last}"
+
     def _stamp(self) -> list[str]:
         return [SYNTHETIC] if self.series.source == "sandbox" else []
 
     def __repr__(self) -> str:
         """Return title, facts and the last bars as text."""
-        facts = [(f"  {name}", value) for name, value in self.rows()]
-        lines = [str(self.series), *self._stamp(), "", table((), facts), ""]
-        return "\n".join([*lines, table(HEADER, self.last())])
+        facts = []
+        for name, value in self.rows():
+            facts.append((f"  {name}", value))
+        title = [str(self.series), *self._stamp()]
+        last = table(HEADER, self.last())
+        return "\n".join([*title, "", table((), facts), "", last])
 
     def _repr_html_(self) -> str:
         title = html.escape(str(self.series))
@@ -196,7 +211,7 @@ def holding(series: Series) -> Holding:
         prices=stored.prices if series.is_imported else "raw",
         coverage=gaps.covered(series),
         locked=_locked(series, stored),
-        events=_events(series),
+        actions=actions.load(series.source, series.symbol),
     )
 
 
@@ -225,17 +240,10 @@ def _locked(series: Series, stored: cache.Stored) -> Locked:
     return Locked(months, counts["same"], differing)
 
 
-def _events(series: Series) -> int:
-    """Return how many events the factors of a symbol speak of, whatever their direction."""
-    times: set[int] = set()
-    for direction in ("forward", "backward"):
-        kept = cache.load(Series(series.source, FACTORS, series.symbol, direction))
-        times.update(kept.bars["time"].to_physical().to_list())
-    return len(times)
-
-
 def _html_row(cells: Sequence[str], first: str = "td", others: str = "td") -> str:
     """Return a row of a table; the tag of its first cell may be another than that of the others."""
-    head, *rest = [html.escape(cell) for cell in cells]
-    more = "".join(f"<{others} style='text-align:left'>{cell}</{others}>" for cell in rest)
-    return f"<tr><{first} style='text-align:left'>{head}</{first}>{more}</tr>"
+    tags = [first, *[others] * (len(cells) - 1)]
+    row = ""
+    for tag, cell in zip(tags, cells, strict=True):
+        row += f"<{tag} style='text-align:left'>{html.escape(cell)}</{tag}>"
+    return f"<tr>{row}</tr>"

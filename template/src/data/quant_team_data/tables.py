@@ -19,9 +19,12 @@ def split(symbols: Iterable[str]) -> list[str]:
     """Return symbols that are separated by blanks or commas, each once, in TickDB's spelling."""
     from quant_team_data.markets import canonical
 
-    parts = ",".join(symbols).split(",")
-    names = [canonical(part.strip()) for part in parts]
-    return list(dict.fromkeys(name for name in names if name))
+    names = []
+    for part in ",".join(symbols).split(","):
+        name = canonical(part.strip())
+        if name and name not in names:
+            names.append(name)
+    return names
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
