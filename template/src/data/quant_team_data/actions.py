@@ -172,7 +172,7 @@ def check(
         if line.series != known.series or begin >= high or stop <= low:
             continue
         state = line.state(known.stored)
-        absent += state == "absent"
+        absent += state not in ("same", "differs")
         if state == "differs":
             differing.append(line)
         if state == "same":

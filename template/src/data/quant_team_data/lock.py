@@ -5,7 +5,8 @@
 Fields are separated by one blank, lines are sorted, times are UTC. `first` and `last` are the
 opens of the first and last bar that the line vouches for, so a month that still runs is agreed on
 up to `last`. `reason` is why a revised month was accepted. The first `quant data lock` makes the
-file; its first line, a comment, names the fields.
+file; its first line, a comment, names the fields. A line of the type `move` names no bars but a
+move of a price that is real, see `real_moves`.
 
 The digest is SHA-256 over canonical bytes: the column `time` as little-endian 64-bit integers
 (milliseconds since 1970, UTC), then each of open, high, low, close and volume as little-endian
@@ -30,7 +31,7 @@ from quant_team_data.cache import Stored
 from quant_team_data.frames import VALUES
 from quant_team_data.markets import canonical, milliseconds
 from quant_team_data.ranges import FOREVER
-from quant_team_data.series import Series
+from quant_team_data.series import MOVE, Series
 from quant_team_utils import files, git, roster
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
@@ -186,7 +187,7 @@ def lock(
                 if _is_new(old, stored, bars):
                     reason = old.reason if old else ""
                     new.append(_line(series, month, stored, bars, reason, who, now))
-        _write(lines, new)
+        write(lines, new)
     return new
 
 
@@ -230,7 +231,7 @@ def accept(
                 f"No bars of {symbol} in {month} differ from {FILE}: "
                 "`quant data verify` lists those that do."
             )
-        _write(lines, new)
+        write(lines, new)
     return new
 
 
@@ -241,7 +242,8 @@ def verify() -> list[tuple[Line, str]]:
         LockError: data.lock cannot be read.
     """
     found: list[tuple[Line, str]] = []
-    for series, lines in itertools.groupby(sorted(read().values()), key=_series_of):
+    known = [line for line in read().values() if line.type != MOVE]
+    for series, lines in itertools.groupby(sorted(known), key=_series_of):
         stored = cache.load(series)
         found += [(line, line.state(stored)) for line in lines]
     return found
@@ -292,6 +294,43 @@ def difference(lines: list[Line]) -> str:
         f"The bars differ from {FILE} in {named}: `quant data verify` lists all months that do, "
         f"`{fix}` accepts a revision."
     )
+
+
+def signature(who: str | None = None, now: datetime | None = None) -> tuple[str, str]:
+    """Return who locks, and when, as a line says it.
+
+    Args:
+        who: handle of the member; default: the member set for this clone.
+        now: aware; default: the clock.
+
+    Raises:
+        LockError: no member is set for this clone.
+    """
+    handle = who or roster.me(project_root())
+    if not handle:
+        raise LockError(
+            "No team member is set for this clone: run `quant setup --as HANDLE`, then this again."
+        )
+    when = (now or datetime.now(UTC)).replace(microsecond=0)
+    return handle, _text(when)
+
+
+def write(lines: Lines, new: list[Line]) -> None:
+    """Write data.lock with lines added or replaced, in one step; the caller holds the file.
+
+    Args:
+        lines: what is there, as `read` returns it.
+        new: lines to add; one of the same series and month is replaced.
+
+    Raises:
+        FileError: data.lock cannot be written.
+    """
+    if not new:
+        return
+    changed = lines | {(line.series, line.month): line for line in new}
+    rows = [" ".join(line).rstrip() for line in sorted(changed.values())]
+    text = "\n".join([HEADER, *rows, ""])
+    files.replace(project_root() / FILE, text.encode())
 
 
 # Details
@@ -355,11 +394,7 @@ def _line(
     now: datetime | None,
 ) -> Line:
     """Return the line for a month as the cache holds it."""
-    who = who or roster.me(project_root())
-    if not who:
-        raise LockError(
-            "No team member is set for this clone: run `quant setup --as HANDLE`, then this again."
-        )
+    signed = signature(who, now)
     facts = _facts(bars)
     first, last = milliseconds(bars["time"][0]), milliseconds(bars["time"][-1])
     if facts is None or stored.lacks(first, last):
@@ -367,24 +402,13 @@ def _line(
             f"The cache holds only parts of {series} in {month}: "
             f"`{_fetch_command(series, month)}` gets the rest."
         )
-    when = (now or datetime.now(UTC)).replace(microsecond=0)
-    return Line._make((*astuple(series), month, *facts, who, _text(when), reason))
+    return Line._make((*astuple(series), month, *facts, *signed, reason))
 
 
 def _fetch_command(series: Series, month: str) -> str:
     _, end = calendar.monthrange(int(month[:4]), int(month[5:]))
     days = f"--start {month}-01 --end {month}-{end}"
     return f"quant data fetch {series.symbol} --interval {series.interval} {days}"
-
-
-def _write(lines: Lines, new: list[Line]) -> None:
-    """Write data.lock with lines added or replaced, in one step; the caller holds it."""
-    if not new:
-        return
-    changed = lines | {(line.series, line.month): line for line in new}
-    rows = [" ".join(line).rstrip() for line in sorted(changed.values())]
-    text = "\n".join([HEADER, *rows, ""])
-    files.replace(project_root() / FILE, text.encode())
 
 
 def _text(moment: datetime) -> str:

@@ -33,20 +33,37 @@ VERIFY_COLUMNS = (*SERIES_COLUMNS, "month", "bars", "here")
     metavar="SYMBOL MONTH",
     help="Accept the vendor's revision of a month.",
 )
-@click.option("--reason", default="", help="Give the reason for --accept; data.lock records it.")
+@click.option(
+    "--real-move",
+    cls=options.Guard,
+    nargs=2,
+    metavar="SYMBOL DATE",
+    help="Say that a move that looks like a split is real.",
+)
+@click.option(
+    "--reason",
+    default="",
+    help="Give the reason for --accept or --real-move; data.lock records it.",
+)
 def lock(
     symbols: tuple[str, ...],
     source: str | None,
     accept: tuple[str, str] | None,
+    real_move: tuple[str, str] | None,
     reason: str,
 ) -> None:
     """Write digests of cached bars into data.lock.
 
     Locks the bars of SYMBOLS, or of all cached symbols.
     """
-    from quant_team_data import clients, holdings
+    from quant_team_data import clients, holdings, real_moves
     from quant_team_data import lock as locking
 
+    if real_move:
+        line = real_moves.declare(*real_move, reason)
+        click.echo(f"real: the move of {line.symbol} on {line.interval}, for the whole team.")
+        _print_next(line)
+        return
     if accept:
         new = locking.accept(*accept, reason)
     else:
@@ -56,7 +73,7 @@ def lock(
     print_table(LOCK_COLUMNS, rows)
     click.echo(f"new in {locking.FILE}: {counted(len(new), 'month')} of {len(rows)} series.")
     if new:
-        click.echo(f'next:   git add {locking.FILE} && git commit -m "data: lock {new[0].symbol}"')
+        _print_next(new[0])
 
 
 @click.command()
@@ -94,6 +111,12 @@ def verify(gaps: bool) -> None:
 
 
 # Details
+
+
+def _print_next(line: Line) -> None:
+    from quant_team_data.lock import FILE
+
+    click.echo(f'next:   git add {FILE} && git commit -m "data: lock {line.symbol}"')
 
 
 def _by_series(lines: list[Line]) -> list[tuple[Series, list[Line]]]:

@@ -15,6 +15,7 @@ IMPORT = "import:"  # how the source of another vendor's bars begins
 # is a row at 00:00 UTC of its ex-date, with its ratio as the open and its cash as the close.
 FACTORS = "factors"
 ACTIONS = "actions"
+MOVE = "move"  # the type of a line of data.lock that names no bars, see `real_moves`
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)  # by Windows
 
