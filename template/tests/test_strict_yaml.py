@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from quant_team_utils import strict_yaml
 
 DEEP = 5_000  # far beyond the recursion limit of Python
+LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 10)}]\n" for number in range(1, 10)
+)
 PIECES = st.sampled_from([
     "a", "true", "1_0", "2024-13-45", "0001-01-01 00:00:00 +23:00", "*x", "&x", "<<", "? ", "---",
     "!!int ", "!!bool ", "!!float ", "!!timestamp ", "!!set ", "!!omap ", "!!binary ", ": ", "- ",
@@ -28,6 +31,8 @@ def test_plain_yaml_is_read() -> None:
     """Mappings, lists and scalars come back as Python's."""
     assert strict_yaml.parse("a: [1, x, true]\nb:\n") == {"a": [1, "x", True], "b": None}
     assert strict_yaml.parse("") is None
+    assert strict_yaml.parse("a: &x [1]\nb: *x\n") == {"a": [1], "b": [1]}
+    assert strict_yaml.parse("[" * 50 + "]" * 50)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +51,11 @@ def test_plain_yaml_is_read() -> None:
         ("a: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
         ("? [a]\n: 1\n", "not valid YAML"),
         ("a: \x07\n", "not valid YAML"),
-        ("[" * DEEP, "not valid YAML"),
-        ("- " * DEEP + "a", "not valid YAML"),
+        ("[" * DEEP, "not valid YAML (nested more than 50 levels deep)"),
+        ("- " * DEEP + "a", "not valid YAML (nested more than 50 levels deep)"),
+        ("[" * 51 + "]" * 51, "nested more than 50 levels deep"),
+        ("{a: " * 51 + "b" + "}" * 51, "nested more than 50 levels deep"),
+        (LAUGHS, "more than 1,000,000 values"),
     ],
 )
 def test_what_is_not_plain_is_refused(text: str, words: str) -> None:

@@ -49,7 +49,7 @@ def base_url() -> str:
         )
     if url == SANDBOX:
         return url
-    parts = _parts(url)
+    parts = parts_of(url)
     if parts is None or not (parts.scheme == "https" or (parts.scheme == "http" and is_local(url))):
         raise errors.ConfigError(
             "TICKDB_BASE_URL is neither `sandbox` nor an https address (plain http would show your "
@@ -62,12 +62,15 @@ def is_local(url: str) -> bool:
     """Tell whether an address is the sandbox or on this machine."""
     if url == SANDBOX:
         return True
-    parts = _parts(url)
+    parts = parts_of(url)
     return parts is not None and parts.hostname in LOOPBACK
 
 
-def _parts(url: str) -> SplitResult | None:
-    """Return the parts of an address with a host and without a user, query or fragment."""
+def parts_of(url: str) -> SplitResult | None:
+    """Return the parts of an address, or None if it cannot be one of a service.
+
+    It has a host that may be a name on the internet, and neither user, query nor fragment.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""

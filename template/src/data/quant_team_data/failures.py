@@ -47,7 +47,7 @@ def error_of(
     """
     if is_late:
         return errors.TransportError(
-            f"TickDB at {address} did not send its whole response within {longest:.0f} s: "
+            f"TickDB at {address} did not send its whole response within {longest:.3g} s: "
             f"{NETWORK}, pass a longer timeout, {OFFLINE}"
         )
     if isinstance(problem, bodies.CutShortError):

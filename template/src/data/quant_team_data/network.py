@@ -21,7 +21,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore2
 import httpx2
 
-from quant_team_data import errors
+from quant_team_data import addresses, errors
 
 SOCKS = ("socks5", "socks5h")
 LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "proxy", "socks")))
@@ -196,7 +196,7 @@ def proxy_for(address: str) -> httpx2.Proxy | None:
     proxy = None
     with suppress(httpx2.InvalidURL, ValueError):
         proxy = httpx2.Proxy(text)
-    if proxy is None or not proxy.url.host or (proxy.url.port or 0) > 65535:
+    if proxy is None or addresses.parts_of(str(proxy.url)) is None:
         raise errors.ConfigError(
             "The proxy that HTTPS_PROXY or ALL_PROXY names cannot be used: write it as "
             "http://HOST:PORT, or unset both."

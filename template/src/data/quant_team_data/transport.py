@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
-from quant_team_data import errors, limits, messages
+from quant_team_data import addresses, errors, limits, messages
 from quant_team_data.addresses import SANDBOX as SANDBOX
 from quant_team_data.addresses import base_url as base_url
 from quant_team_data.addresses import get_api_key as get_api_key
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     import httpx2
 
 CONNECTIONS = 16
-LAST_PORT = 65535
 
 logger = logging.getLogger(__name__)
 
@@ -338,10 +337,10 @@ def _url(address: str) -> httpx2.URL:
     """Return the parts of an address of a service."""
     import httpx2
 
-    with suppress(httpx2.InvalidURL, ValueError):
-        url = httpx2.URL(address)
-        if url.host and (url.port or 0) <= LAST_PORT:
-            return url
+    parts = addresses.parts_of(address)
+    if parts is not None and parts.scheme in ("http", "https"):
+        with suppress(httpx2.InvalidURL, ValueError):
+            return httpx2.URL(address)
     raise errors.ConfigError(
         f"{address!r} is not the address of a service: write it as https://api.tickdb.ai."
     )

@@ -19,6 +19,7 @@ from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import ProjectNotFoundError, project_root
 
 ENV_FILE = ".env"
+MOST_CHARACTERS = 1 << 20  # of a `.env`
 PLACEHOLDERS = frozenset({"tk_live_your_key_here", "tk_live_xxxxxxxxxxxxxxxxxxxxxxxx"})
 
 
@@ -202,26 +203,33 @@ def _stamp(path: str) -> tuple[int, ...] | None:
 
 def _read(path: Path, stamp: tuple[int, ...] | None) -> _Contents:
     """Read and parse a dotenv file; a fault is kept with what could be read."""
+    text = ""
+    reason = None
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
-        is_dangling = path.is_symlink()
-        reason = "it is a link to a file that does not exist" if is_dangling else None
+        if path.is_symlink():
+            reason = "it is a link to a file that does not exist"
     except OSError as error:
         reason = error.strerror
     except UnicodeDecodeError:
         reason = "it is not UTF-8 text"
-    else:
-        values, line = _parsed(text)
-        found = [_parts(values.get(name, "")) for name in _SECRETS]
-        secrets = tuple(itertools.chain.from_iterable(found))
-        fault = line and (
-            f"Cannot read line {line} of {path}: "
-            "write NAME=value and close every quote, or put # before a note."
-        )
-        return _Contents(stamp, values, secrets, fault or None)
-    fault = f"Cannot read {path} ({reason}): make it a text file that you own with mode 600."
-    return _Contents(stamp, {}, fault=fault if reason else None)
+    if len(text) > MOST_CHARACTERS:
+        reason = "it is too large"
+    if reason is not None:
+        fault = f"Cannot read {path} ({reason}): make it a text file that you own with mode 600."
+        return _Contents(stamp, {}, fault=fault)
+    values, line = _parsed(text)
+    found = [_parts(values.get(name, "")) for name in _SECRETS]
+    secrets = tuple(itertools.chain.from_iterable(found))
+    if not line:
+        return _Contents(stamp, values, secrets)
+    fault = (
+        f"Cannot read line {line} of {path}: "
+        "write NAME=value and close every quote, or put # before a note."
+    )
+    return _Contents(stamp, values, secrets, fault)
 
 
 def _parsed(text: str) -> tuple[dict[str, str], int]:
