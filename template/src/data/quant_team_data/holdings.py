@@ -101,12 +101,11 @@ class Holding:
         known = self.actions
         if not known.is_known:
             return "unknown"
-        count = counted(len(known.actions), "action")
-        text = f"{count} until {known.until}"
         if not known.actions:
-            return text
+            return f"none until {known.until}"
         last = known.actions[-1]
-        return f"{text}, the last one on {last.date}: {last}"
+        count = counted(len(known.actions), "action")
+        return f"{count} until {known.until}, the last one on {last.date}: {last}"
 
     def _stamp(self) -> list[str]:
         return [SYNTHETIC] if self.series.source == "sandbox" else []
