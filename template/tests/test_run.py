@@ -28,7 +28,7 @@ def test_a_run_shows_itself() -> None:
             "next open",
             "0.100% commission",
             "100,000 USD",
-            "unadjusted",
+            "no splits or dividends",
         ):
             assert part in text
     assert done.equity.columns == ["time", "equity"]

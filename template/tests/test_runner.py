@@ -154,7 +154,7 @@ def test_a_run_says_what_it_assumes(bars: None) -> None:
     done = run_backtest("momentum", log=False)
     assert done.source == "sandbox"
     assert done.assumptions["fill"] == "next_open"
-    assert done.assumptions["adjustment"] == "unadjusted"
+    assert done.assumptions["adjustment"] == "flows"  # the sandbox has none
     assert done.assumptions["currency"] == "USD"
     assert done.assumptions["periods_per_year"] == 252
     assert type(done.config["initial_capital"]) is float

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from quant_team_backtest import adjusting, jumps
 from quant_team_backtest.prepare import Prepared, RunError
 from quant_team_backtest.result import Data
 
 if TYPE_CHECKING:
+    from quant_team_backtest.adjusting import Adjustment
     from quant_team_data.coverage import Coverage
+    from quant_team_data.lock import Line, Lines
 
 # Days without bars at either end of a range that need no word: holidays, the length of a month.
 MARGIN = 31
@@ -48,14 +51,22 @@ def check(
         allow_incomplete: bars that cover less than `coverage.LEAST` of the calendar are a warning.
 
     Raises:
-        LockError: bars differ from data.lock, and that is not allowed.
+        LockError: bars, splits or dividends differ from data.lock, and that is not allowed.
         RunError: bars are missing, and that is not allowed.
+        AdjustmentError: a price moves like one of a split that is not known, or does not move at
+            one that is.
         CalendarError: the installed calendars end before the bars do.
     """
+    from quant_team_data import lock
+
     covered = _coverage(prepared)
     missing = _missing(prepared, covered, allow_incomplete=allow_incomplete)
-    data, difference = _compared(prepared, covered, allow_unlocked=allow_unlocked)
-    return Checked(data, [*difference, *missing, *_short(prepared)])
+    lines = lock.read()
+    data, difference = _compared(prepared, covered, lines, allow_unlocked=allow_unlocked)
+    unknown = adjusting.warnings_of(prepared.adjustments)
+    looks = jumps.check(prepared, lines)
+    warnings = [*difference, *missing, *_short(prepared), *unknown, *looks]
+    return Checked(data, warnings)
 
 
 # Details: data.lock
@@ -64,6 +75,7 @@ def check(
 def _compared(
     prepared: Prepared,
     covered: dict[str, Coverage],
+    lines: Lines,
     *,
     allow_unlocked: bool,
 ) -> tuple[dict[str, Data], list[str]]:
@@ -73,11 +85,12 @@ def _compared(
 
     data = {}
     differing = []
-    lines = lock.read()
     for symbol, (bars, stored) in prepared.slices.items():
         series = Series.of(prepared.source, symbol, prepared.interval)
         locked, different = lock.check(series, bars, stored, lines)
-        differing += different
+        adjustment = prepared.adjustments[symbol]
+        agreed, others = _compared_actions(adjustment, lines)
+        differing += [*different, *others]
         data[symbol] = Data(
             bars=len(bars),
             expected=covered[symbol].expected,
@@ -85,7 +98,10 @@ def _compared(
             first=_text(bars["time"][0]),
             last=_text(bars["time"][-1]),
             digest=lock.digest(bars),
-            locked=locked,
+            locked=locked and agreed,
+            adjustment=adjustment.how,
+            actions=len(adjustment.used),
+            actions_digest=_digest(adjustment),
         )
     if not differing:
         return data, []
@@ -93,6 +109,24 @@ def _compared(
     if not allow_unlocked:
         raise lock.LockError(f"{difference[:-1]}; `quant run --unlocked` runs anyway.")
     return data, [difference]
+
+
+def _compared_actions(adjustment: Adjustment, lines: Lines) -> tuple[bool, list[Line]]:
+    """Return whether splits and dividends are those of data.lock, and lines that differ."""
+    from quant_team_data import actions
+
+    if adjustment.known is None:
+        return True, []
+    first = adjusting.day_of(adjustment.dates[0])
+    last = adjusting.day_of(adjustment.dates[-1])
+    return actions.check(adjustment.known, lines, first, last)
+
+
+def _digest(adjustment: Adjustment) -> str | None:
+    from quant_team_data import actions, lock
+
+    used = adjustment.used
+    return lock.digest(actions.frame_of(used)) if used else None
 
 
 # Details: the calendar

@@ -8,12 +8,13 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quant_team_backtest import environment, provenance
+from quant_team_backtest import adjusting, environment, provenance
 from quant_team_backtest.assumptions import Assumptions
 from quant_team_utils import settings
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
+    from quant_team_backtest.adjusting import Adjustment
     from quant_team_data.cache import Slice
     from quant_team_data.markets import Market
     from quant_team_strategies import Parameter, Strategy
@@ -42,6 +43,7 @@ class Prepared:
         currency: of the account.
         source: "sandbox", "tickdb" or "import:NAME".
         slices: for each symbol its bars, and what the cache holds of it.
+        adjustments: how the splits and dividends of each symbol enter the run.
     """
 
     root: Path
@@ -56,6 +58,7 @@ class Prepared:
     currency: str
     source: str
     slices: dict[str, Slice]
+    adjustments: dict[str, Adjustment]
 
 
 def prepare(
@@ -97,6 +100,7 @@ def prepare(
     places = _markets(strategy.symbols if symbols is None else symbols)
     currency = _one_currency(places)
     used = _source(source)
+    slices = _slices(used, list(places), length, first, last)
     return Prepared(
         root=root,
         strategy=strategy,
@@ -109,7 +113,8 @@ def prepare(
         markets=places,
         currency=currency,
         source=used,
-        slices=_slices(used, list(places), length, first, last),
+        slices=slices,
+        adjustments=adjusting.find(used, length, places, slices),
     )
 
 

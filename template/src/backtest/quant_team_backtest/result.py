@@ -55,7 +55,8 @@ class Conventions(msgspec.Struct, frozen=True, kw_only=True):
         expire_after: bars that an order waits for volume.
         periods_per_year: days that the Sharpe ratio is annualised with.
         calendars: exchanges, or "24/7".
-        adjustment: "unadjusted": prices are raw.
+        adjustment: "flows": raw prices, splits and dividends applied to positions; "adjusted": the
+            import says that its prices are; "unadjusted": raw prices, splits and dividends unknown.
         currency: of the account.
     """
 
@@ -81,7 +82,10 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
         first: open of the first, ISO 8601 UTC.
         last: open of the last.
         digest: "sha256:" and the digest of times and values.
-        locked: they are those of data.lock.
+        locked: they are those of data.lock, splits and dividends included.
+        adjustment: as in `Conventions`; None in results of before 0.5.0.
+        actions: how many splits and dividends were applied.
+        actions_digest: "sha256:" and the digest of their dates, ratios and cash; None without any.
     """
 
     bars: int
@@ -91,6 +95,9 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     digest: str
     locked: bool
+    adjustment: str | None = None
+    actions: int | None = None
+    actions_digest: str | None = None
 
 
 class Tree(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from quant_team_backtest import engine, provenance
+from quant_team_backtest import adjusting, engine, provenance
 from quant_team_backtest import result as records
 from quant_team_backtest.checks import Checked, check
 from quant_team_backtest.engine import Bars, EngineError, Simulation
@@ -132,7 +132,10 @@ def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) ->
     chosen = prepared.parameters
     if parameters is not None:
         chosen = strategy.parameters({**chosen, **parameters})
-    frames = {symbol: bars for symbol, (bars, _) in prepared.slices.items()}
+    frames = {}
+    for symbol, (bars, _) in prepared.slices.items():
+        flows = prepared.adjustments[symbol].flows
+        frames[symbol] = adjusting.signals(bars, flows)
     returned = strategy.target_weights(frames, dict(chosen))
     if not isinstance(returned, Mapping):
         raise EngineError(
@@ -303,6 +306,7 @@ def _bars(prepared: Prepared) -> dict[str, Bars]:
             close=bars["close"].to_numpy(),
             volume=bars["volume"].to_numpy(),
             fractional=prepared.markets[symbol].fractional,
+            flows=prepared.adjustments[symbol].flows,
         )
     return arrays
 
@@ -332,7 +336,7 @@ def _conventions(prepared: Prepared) -> Conventions:
         expire_after=rates.expire_after,
         periods_per_year=max(place.periods_per_year for place in places),
         calendars=sorted({place.calendar or "24/7" for place in places}),
-        adjustment="unadjusted",
+        adjustment=adjusting.overall(prepared.adjustments),
         currency=prepared.currency,
     )
 
