@@ -29,6 +29,31 @@ def test_wide_characters_keep_the_columns() -> None:
     assert shown.splitlines() == ["李明  alice", "Bo    bob"]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("AAPL.US", "AAPL.US"),
+        ("价格　上涨 ціна\u00a0Ä", "价格　上涨 ціна\u00a0Ä"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("a\r\nb\tc\0", r"a\r\nb\tc\x00"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202etxt.exe\u2066\u200f", r"\u202etxt.exe\u2066\u200f"),
+        ("a\u2028b\u2029c\u0085", r"a\u2028b\u2029c\x85"),
+        ("\ufeff\ud800\U000e0001", r"\ufeff\ud800\U000e0001"),
+        ("", ""),
+    ],
+)
+def test_what_a_terminal_would_act_on_is_escaped(text: str, shown: str) -> None:
+    """Letters and blanks of all languages stay; controls, marks and half characters do not."""
+    assert console.printable(text) == shown
+
+
+def test_a_table_escapes_what_it_shows() -> None:
+    """A name out of a file cannot clear the terminal, nor begin a line."""
+    shown = console.table(("na\x1bme",), [("\x1b[2J",), ("a\nb",)])
+    assert shown.splitlines() == [r"na\x1bme", r"\x1b[2J", r"a\nb"]
+
+
 def test_colour_only_where_a_terminal_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No colour in a pipe, on a dumb terminal, or with NO_COLOR."""
     monkeypatch.setenv("TERM", "xterm")
@@ -60,6 +85,13 @@ def test_an_error_has_one_prefix_and_no_secret(capsys: pytest.CaptureFixture[str
     """Errors go to standard error behind `quant: `, redacted."""
     console.report_error("cannot open ?api_" + "key=planted")
     assert capsys.readouterr() == ("", "quant: cannot open ?api_key=***\n")
+
+
+def test_an_error_forges_no_second_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """Line breaks of help texts stay, indented; nothing else of a terminal's does."""
+    console.report_error("one\nquant: two\n\tthree\r\x1b[2J")
+    shown = capsys.readouterr().err
+    assert shown == "quant: one\n  quant: two\n    three\\r\\x1b[2J\n"
 
 
 def test_progress_is_silent_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,6 +123,16 @@ def test_a_small_file_of_very_many_rows_is_refused(tmp_path: Path) -> None:
     assert "10,000,001 rows, and 10,000,000 at most are read" in text
 
 
+def test_a_small_file_of_very_many_values_is_refused(tmp_path: Path) -> None:
+    """Fewer rows, but so many columns that they take more than half a gigabyte of memory."""
+    column = pl.Series([0.5]).new_from_index(0, 1_000_000)
+    path = tmp_path / "bars.parquet"
+    pl.DataFrame([column.alias(f"c{number}") for number in range(70)]).write_parquet(path)
+    assert path.stat().st_size < 300_000
+    text = refusal(tmp_path, path.read_bytes(), "bars.parquet")
+    assert "534 MiB unpacked, and 512 at most are read" in text
+
+
 def test_a_path_with_control_characters_is_escaped(tmp_path: Path) -> None:
     """The name of a file is text of somebody else, too."""
     text = refusal(tmp_path, b"", "bars\x1b[2J.csv")

@@ -88,6 +88,62 @@ def test_a_known_value_is_hidden_anywhere(monkeypatch: pytest.MonkeyPatch) -> No
     assert "ValueError: cannot open ***" in text
 
 
+def test_a_key_that_no_setting_names_is_hidden() -> None:
+    """A key passed as an argument, of no shape that betrays it."""
+    assert "planted-argument" in formatted(record("planted-argument"))
+    log.hide("planted-argument")
+    assert formatted(record("planted-argument")).endswith("***")
+
+
+FORGED = "2026-01-01 00:00:00,000 | INFO | quant_team_data.lock | locked"
+
+
+def test_no_text_begins_a_line() -> None:
+    """Neither a message, nor its arguments, nor the name of a logger forges a record."""
+    line = formatted(record(f"a\n{FORGED}\r%s", f"\x1b[2J\n{FORGED}"))
+    assert line.count("\n") == 0
+    assert line.isprintable()
+    assert r"a\n2026" in line
+
+
+def test_no_line_of_a_traceback_begins_as_a_record() -> None:
+    """They are indented, and what an exception says is escaped."""
+    error = ValueError(f"x\n{FORGED}\n\x1b[2J价格")
+    told = record("failed", exc_info=(ValueError, error, None))
+    told.stack_info = f"Stack\n{FORGED}"
+    first, *rest = formatted(told).split("\n")
+    assert first.endswith("| failed")
+    assert rest == [
+        "    ValueError: x",
+        f"    {FORGED}",
+        r"    \x1b[2J价格",
+        "    Stack",
+        f"    {FORGED}",
+    ]
+
+
+def test_a_traceback_that_another_handler_wrote_is_redacted() -> None:
+    """A plain formatter leaves its text in the record."""
+    error = ValueError(f"api_key={KEY}\n{FORGED}")
+    told = record("failed", exc_info=(ValueError, error, None))
+    logging.Formatter().format(told)
+    assert KEY not in formatted(told)
+    told.exc_info = None  # as a queue leaves it
+    assert KEY not in formatted(told)
+    assert f"\n    {FORGED}" in formatted(told)
+
+
+def test_a_guarded_library_logs_cleanly_in_any_handler(caplog: pytest.LogCaptureFixture) -> None:
+    """A notebook's own handler shows neither the key nor an escape."""
+    log.guard("library.guarded", "library.guarded")
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("library.guarded").debug("x-api-key: %s\n%s", KEY, "\x1b[2J")
+    logging.getLogger("library.free").debug("x-api-key: %s", KEY)
+    guarded, free = caplog.messages
+    assert guarded == r"x-api-key: ***\n\x1b[2J"
+    assert KEY in free
+
+
 def test_a_value_in_the_file_is_hidden(project: Path) -> None:
     """Also where the environment wins, and each key of a ring by itself."""
     env_file(

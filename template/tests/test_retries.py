@@ -80,6 +80,45 @@ def test_retry_after_in_every_spelling(
     assert low <= wait <= high
 
 
+PAST = email.utils.format_datetime(NOW - timedelta(days=1), usegmt=True)
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "0.001", PAST, "", "soon"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_nothing_is_sent_again_at_once(service: Service, text: str, status: int) -> None:
+    """Whatever the service asks for, and however the jitter falls: each wait is longer."""
+    service.replies(fault(status, 3001, **{"Retry-After": text}))
+    lowest = service.client(jitter=lambda low, high: low)
+    with pytest.raises(RateLimitError):
+        lowest.klines("AAPL.US")
+    assert service.waits == pytest.approx([0.1, 0.2, 0.4])
+    service.waits.clear()
+    with pytest.raises(RateLimitError):
+        fetch_klines("AAPL.US")
+    assert service.waits == [0.5, 1, 2]
+
+
+def test_a_second_that_is_asked_for_is_a_second(service: Service) -> None:
+    """From there on the service knows best."""
+    service.replies(fault(429, 3001, **{"Retry-After": "1"}))
+    with pytest.raises(RateLimitError):
+        fetch_klines("AAPL.US")
+    assert service.waits == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "reset", [True, -1, 0, 1e300, 10**18, NOW.timestamp() - 60, "soon", None, [1]]
+)
+def test_a_time_in_the_body_that_is_none_counts_as_no_word(service: Service, reset: Any) -> None:
+    """It is waited for, or raised as too long; no other exception."""
+    data = {"limit": 60, "plan": "starter", "reset_at": reset}
+    service.replies(httpx2.Response(429, json={"code": 3001, "message": "m", "data": data}))
+    with pytest.raises(RateLimitError) as caught:
+        fetch_klines("AAPL.US")
+    is_long = (caught.value.retry_after or 0) > 120
+    assert service.waits == ([] if is_long else [0.5, 1, 2])
+
+
 @pytest.mark.parametrize("where", ["header", "body"])
 def test_a_wait_that_is_too_long_is_raised(service: Service, where: str) -> None:
     """An hour is not slept away: the caller gets the error with the seconds in it."""

@@ -128,6 +128,16 @@ def test_the_target_of_a_link_keeps_its_mode(
     assert ".env is a link: the mode of its target is left as it is" in capsys.readouterr().out
 
 
+@posix_only
+def test_a_folder_in_place_of_the_file_is_left_alone(clone: Path) -> None:
+    """Its mode is not that of a file; `quant doctor` says what is wrong."""
+    path = clone / ".env"
+    path.unlink()
+    path.mkdir(mode=0o755)
+    assert not setup.write_env_file(clone)
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
 # --- branches
 
 

@@ -172,7 +172,7 @@ class Echo(BaseHTTPRequestHandler):
         body = json.dumps(
             {"code": 2001, "message": f"bad key {self.headers['X-API-Key']}"}
         ).encode()
-        self.send_response(400)
+        self.send_response(400, f"no {self.headers['X-API-Key']}")
         self.send_header("X-Echo", str(self.headers["X-API-Key"]))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -204,6 +204,18 @@ def echo() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_a_key_is_in_no_handler_of_a_notebook(echo: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the service repeats it in its reason phrase and headers, all libraries at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    key = "plantedsecret" + "4711"  # of no shape, and in no setting
+    client = TickDBClient(echo, key, plan="unlimited", sleep=Clock().sleep)
+    with pytest.raises(errors.BadRequestError, match=r"bad key \*\*\*"):
+        client.klines("AAPL.US")
+    assert "httpcore2" in caplog.text
+    assert "X-Echo" in caplog.text
+    assert key not in caplog.text
 
 
 def shown_by(call: Callable[[], object]) -> str:

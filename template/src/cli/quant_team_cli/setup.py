@@ -90,7 +90,8 @@ def configure(root: Path, key: str, value: str) -> bool:
 def write_env_file(root: Path) -> bool:
     """Write `.env` from `.env.example` with mode 600, or set the mode of the one that is there.
 
-    The content of a `.env` that exists is kept. A link is left alone, and so is its target.
+    The content of a `.env` that exists is kept. A link is left alone, and so is its target; so is a
+    folder, which `quant doctor` names.
 
     Returns:
         Whether the file is new.
@@ -100,7 +101,7 @@ def write_env_file(root: Path) -> bool:
         return False
     if files.create(path, (root / ".env.example").read_bytes(), mode=0o600):
         return True
-    if os.name == "posix" and path.stat().st_mode & 0o077:
+    if os.name == "posix" and path.is_file() and path.stat().st_mode & 0o077:
         path.chmod(0o600)
     return False
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import import_bytes
+from quant_team_data import import_bytes, parquet_footer
 from quant_team_data.formats import (
     BINANCE,
     METATRADER,
@@ -305,14 +305,18 @@ def _by_row(
 
 
 def _parquet(content: bytes) -> Table:
+    size = parquet_footer.size_of(content)
+    if size.rows > MOST_ROWS:
+        raise ImportFileError(
+            f"{size.rows:,} rows, and {MOST_ROWS:,} at most are read: split it by year"
+        )
+    if size.most > import_bytes.MOST_BYTES:
+        raise ImportFileError(
+            f"{size.most >> 20:,} MiB unpacked, and {import_bytes.MOST_BYTES >> 20} at most are "
+            "read: split it by year"
+        )
     lazy = pl.scan_parquet(io.BytesIO(content))
     names = lazy.collect_schema().names()
-    length = lazy.select(pl.len()).collect()
-    count = length.item()
-    if count > MOST_ROWS:
-        raise ImportFileError(
-            f"{count:,} rows, and {MOST_ROWS:,} at most are read: split it by year"
-        )
     frame = lazy.collect()
     columns = frame.get_columns()
     header = ["" if is_index(name) else name for name in names]
