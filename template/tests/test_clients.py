@@ -72,7 +72,7 @@ def test_threads_of_a_block_have_its_client(service: Service) -> None:
     """`fetch_many` works in threads, and each of them sees the client of the block."""
     service.reply = Ranged(hourly(5))
     asked = [f"S{number}.US" for number in range(40)]
-    result = data_client.fetch_many(asked, "1h", "2024-01-01", "2024-01-02")
+    result = data_client.fetch_many(asked, "1h", "2024-01-01", "2024-01-01")
     assert list(result.data) == asked
     assert len(service.requests) == 40
 

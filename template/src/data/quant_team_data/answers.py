@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-import polars as pl
 
-from quant_team_data import errors, frames, messages
+from quant_team_data import errors, messages
 from quant_team_data.errors import TickDBError
 from quant_team_data.many import Result, in_order
 from quant_team_data.markets import canonical
-from quant_team_data.messages import Klines
-from quant_team_data.retries import data_of
+from quant_team_data.retries import data_of, http_date
 from quant_team_data.transport import PATIENCE, Caller, Response, Timeout
 from quant_team_utils.errors import QuantError
 
 BATCH = 50  # symbols that TickDB takes at most per request
 SUCCESS = (0, "0")
+TOO_LATE = "<= 9999999999999"  # what msgspec says of a time after `messages.Milliseconds`
+SANDBOX_SERVER = "quant-sandbox"  # how `quant sandbox` calls itself in the header `Server`
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -28,7 +28,30 @@ Read = Callable[[msgspec.Raw | None, str], R]  # takes what came for a symbol, a
 
 
 class TypedCaller(Caller):
-    """A caller whose answers are messages."""
+    """A caller whose answers are messages.
+
+    Attributes:
+        skew: by how much this machine's clock is ahead of the service's; negative: behind.
+        server: how the service calls itself, or None.
+    """
+
+    skew: timedelta = timedelta()
+    server: str | None = None
+
+    def request(
+        self,
+        path: str,
+        params: Mapping[str, Any],
+        timeout: Timeout = PATIENCE,
+        *,
+        counted: bool = True,
+    ) -> Response:
+        """Send one GET, as every caller does, and note what the service says of itself."""
+        response = super().request(path, params, timeout, counted=counted)
+        theirs = http_date(response.headers.get("Date"))
+        self.skew = timedelta() if theirs is None else self.clock() - theirs
+        self.server = response.headers.get("Server")
+        return response
 
     def get(
         self,
@@ -144,6 +167,8 @@ def read(
         data_of(response, now)  # raises the error that the response means
     if answer is None:
         what = messages.describe(response.content, problem or ValueError(), about)
+        if TOO_LATE in what:
+            what += ": times are in microseconds or nanoseconds, not in milliseconds"
         raise invalid(what, about)
     return answer.data
 
@@ -154,15 +179,6 @@ def invalid(what: str, about: str) -> errors.DecodeError:
         f"TickDB's response contains invalid data ({what}): report it to TickDB, or leave it out.",
         symbol=about,
     )
-
-
-def frame(found: Klines | None, symbol: str) -> pl.DataFrame:
-    """Return the bars of an answer as a frame, all of them valid."""
-    bars = frames.frame_of(found.klines if found else [])
-    fault = frames.fault(bars)
-    if fault is not None:
-        raise invalid(fault.of(symbol), symbol)
-    return bars
 
 
 def record(

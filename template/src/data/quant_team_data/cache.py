@@ -25,10 +25,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import adding, frames, ranges
+from quant_team_data import adding, frames, proof, ranges
 from quant_team_data.adding import UNKNOWN, Addition, Basis
 from quant_team_data.frames import SCHEMA
-from quant_team_data.markets import bar_end, milliseconds
+from quant_team_data.markets import INTERVALS, bar_end, milliseconds
+from quant_team_data.proof import Found
 from quant_team_data.ranges import FOREVER, Range, joined, without
 from quant_team_data.series import FACTORS as FACTORS
 from quant_team_data.series import FOLDER
@@ -37,6 +38,7 @@ from quant_team_utils import files
 from quant_team_utils.errors import QuantError
 from quant_team_utils.paths import project_root
 
+VERSION = 2  # of the manifest; before it, empty and short answers were taken for the end of the bars
 REREAD = 3  # bars before a new range that are fetched again, to notice a revision
 DAMAGED = (
     pl.exceptions.PolarsError,
@@ -50,7 +52,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
 
-Fetch = Callable[[datetime, datetime], pl.DataFrame]
+Fetch = Callable[[datetime, datetime], Found | pl.DataFrame]
 
 
 class CacheError(QuantError):
@@ -115,7 +117,7 @@ def read_through(
         first: aware; the first time, included.
         stop: aware; the first time left out.
         fetch: called with two aware times, first and stop; returns all closed bars between them,
-            raw.
+            raw, and up to when it is sure of that, if it knows more than the bars say.
         offline: never call `fetch`.
         refresh: fetch the whole range again.
         now: aware; default: the clock.
@@ -145,8 +147,8 @@ def read_through(
                 missing = stored.lacks(low, high)
             for begin, end in missing:
                 begin = _reread_from(stored, begin)
-                bars = fetch(moment(begin), moment(end))
-                stored = _merged(series, stored, bars, (begin, end), now)
+                answer = _answer(fetch(moment(begin), moment(end)), begin)
+                stored = _merged(series, stored, answer, (begin, end), now)
                 _save(series, stored)
     return Slice(between(stored.bars, low, high), stored)
 
@@ -233,10 +235,12 @@ def load(series: Series) -> Stored:
     is_damaged = True
     try:
         content = path.read_bytes()  # once: bars and manifest of the same moment
-        identity, proven, prices = _manifest(content)
+        manifest = _manifest(content)
         bars = pl.read_parquet(content)
-        if identity == series and bars.schema == SCHEMA:
-            return Stored(bars, proven, prices)
+        if manifest.series == series and bars.schema == SCHEMA:
+            stored = Stored(bars, manifest.proven, manifest.prices)
+            is_old = manifest.version < VERSION
+            return _of_older_version(series, stored) if is_old else stored
         _complain(path, series)
     except FileNotFoundError:
         is_damaged = False
@@ -254,8 +258,8 @@ def stored_series() -> list[Series]:
     found = []
     for path in project_root().glob(f"{FOLDER}/*/*/*/*.parquet"):
         with contextlib.suppress(*DAMAGED):
-            series, _, _ = _manifest(path.read_bytes())
-            found.append(series)
+            manifest = _manifest(path.read_bytes())
+            found.append(manifest.series)
     return sorted(found)
 
 
@@ -300,23 +304,26 @@ def _reread_from(stored: Stored, begin: int) -> int:
 def _merged(
     series: Series,
     stored: Stored,
-    bars: pl.DataFrame,
+    answer: Found,
     span: Range,
     now: datetime,
 ) -> Stored:
     """Return the content after an answer for a range; warn if it contradicts what was proven."""
     low, high = span
-    bars = between(_in_schema(bars), low, high)
-    bars = _valid(series, bars, now, interval=None)
+    came = between(_in_schema(answer.bars), low, high)
+    bars = _valid(series, came, now, series.interval)
     _warn_of_revisions(series, stored, bars, span)
-    # Right after the last bar that came, the next may only be late.
-    seen = milliseconds(bars["time"][-1]) + 1 if len(bars) else low
-    end = min(high, max(seen, ranges.last_certain(series.interval, now)))
+    until = answer.until if len(bars) == len(came) else low  # what was dropped is not proven
+    end = proof.reached(series, Found(bars, until), span, now)
     proven = without(stored.proven, [span])
-    proven.append((low, max(low, end)))
+    proven.append((low, end))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
-    return Stored(pl.concat([before, bars, after]), joined(proven), stored.prices)
+    return stored._replace(bars=pl.concat([before, bars, after]), proven=joined(proven))
+
+
+def _answer(given: Found | pl.DataFrame, low: int) -> Found:
+    return given if isinstance(given, Found) else Found(given, low)
 
 
 def _span(bars: pl.DataFrame) -> Range:
@@ -357,9 +364,10 @@ def _warn_of_revisions(
     span: Range,
 ) -> None:
     """Name the months in which new bars are not those that were proven."""
-    known = between(stored.bars, *span)
+    known = [between(stored.bars, low, high) for low, high in stored.proven]
     again = [between(bars, low, high) for low, high in stored.proven]
-    rows = pl.concat([known, *again])
+    within = [between(part, *span) for part in known]
+    rows = pl.concat([bars.clear(), *within, *again])
     revised = rows.filter(~rows.is_duplicated())  # in one of the two only
     for month in sorted(set(revised["time"].dt.strftime("%Y-%m"))):
         logger.warning(
@@ -367,8 +375,17 @@ def _warn_of_revisions(
         )
 
 
-def _manifest(content: bytes) -> tuple[Series, list[Range], str]:
-    """Return what a file says it holds, its proven ranges, and what its prices are.
+class _Manifest(NamedTuple):
+    """What a file says of itself; version 1 is that of the files that name none."""
+
+    series: Series
+    proven: list[Range]
+    prices: str
+    version: int
+
+
+def _manifest(content: bytes) -> _Manifest:
+    """Return the manifest of a file.
 
     Raises one of DAMAGED if the file is not of this cache.
     """
@@ -377,7 +394,22 @@ def _manifest(content: bytes) -> tuple[Series, list[Range], str]:
     metadata = pl.read_parquet_metadata(io.BytesIO(content))
     manifest = json.loads(metadata["quant"])
     proven = [(low, high) for low, high in manifest["proven"]]
-    return Series(**manifest["series"]), proven, manifest.get("prices", UNKNOWN)
+    return _Manifest(
+        series=Series(**manifest["series"]),
+        proven=proven,
+        prices=manifest.get("prices", UNKNOWN),
+        version=manifest.get("version", 1),
+    )
+
+
+def _of_older_version(series: Series, stored: Stored) -> Stored:
+    """Return what may be believed of a file that an older version wrote; imports stay."""
+    if series.is_imported or series.interval not in INTERVALS:
+        return stored
+    if frames.fault(stored.bars, series.interval) is not None:
+        return Stored(SCHEMA.to_frame(), [])  # it kept the vendor's stamps
+    proven = proof.still_proven(series, stored.bars, stored.proven)
+    return stored._replace(proven=proven)
 
 
 def _save(series: Series, stored: Stored) -> None:
@@ -385,7 +417,12 @@ def _save(series: Series, stored: Stored) -> None:
     path = series.path
     for draft in path.parent.glob(f".{path.name}.*.tmp"):
         draft.unlink(missing_ok=True)
-    facts = {"series": asdict(series), "proven": stored.proven, "prices": stored.prices}
+    facts = {
+        "series": asdict(series),
+        "proven": stored.proven,
+        "prices": stored.prices,
+        "version": VERSION,
+    }
     manifest = json.dumps(facts)
     content = io.BytesIO()
     stored.bars.write_parquet(content, compression="zstd", metadata={"quant": manifest})

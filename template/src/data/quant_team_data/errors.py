@@ -100,6 +100,14 @@ class DecodeError(TickDBError):
     """The response breaks the protocol: do not compute with it."""
 
 
+class NoBarsError(TickDBError):
+    """There are no bars where the market was open: choose another range or interval."""
+
+
+class ClockError(TickDBError):
+    """This machine's clock and TickDB's are far apart: set the clock."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """What a code means: the class to raise, whether to try again, and the sentence."""

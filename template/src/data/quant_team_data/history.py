@@ -17,13 +17,14 @@ from quant_team_data import cache, calendars, clients, errors, frames, limits, m
 from quant_team_data.cache import Series, Slice
 from quant_team_data.markets import DAY, canonical, check_interval, milliseconds, shortest
 from quant_team_data.pages import PAGE
+from quant_team_data.proof import Found
 from quant_team_data.tickdb import TickDBClient
 from quant_team_utils.errors import QuantError
 
 logger = logging.getLogger(__name__)
 
 Day = date | datetime | str
-Fetch = Callable[[datetime, datetime], pl.DataFrame]
+Fetch = Callable[[datetime, datetime], Found]
 
 
 class Span(NamedTuple):
@@ -145,15 +146,17 @@ def _source(
         newest = client.newest(series.symbol, series.interval, type=kind)
         since = newest["time"][0] if len(newest) else client.clock()
 
-    def fetch(low: datetime, high: datetime) -> pl.DataFrame:
+    def fetch(low: datetime, high: datetime) -> Found:
         # The cache compares a few bars before those it lacks; the plan may no longer have them.
         known = stored.bars.filter((pl.col("time") >= low) & (pl.col("time") < since))
         low = max(low, since)
         if newest is None:
-            bars = client.frame(series.symbol, series.interval, low, high, type=kind)
+            found = client.found(series.symbol, series.interval, low, high, type=kind)
         else:
             bars = newest.filter((pl.col("time") >= low) & (pl.col("time") < high))
-        return pl.concat([known, bars])
+            found = Found(bars, milliseconds(low))
+        client.require_source()
+        return found._replace(bars=pl.concat([known, found.bars]))
 
     return _Source(client, since, fetch)
 
@@ -222,9 +225,9 @@ def _requests(
     return -(-bars // PAGE)
 
 
-def _nobody(low: datetime, high: datetime) -> pl.DataFrame:
+def _nobody(low: datetime, high: datetime) -> Found:
     """Fetch nothing: offline."""
-    return frames.SCHEMA.to_frame()
+    return Found(frames.SCHEMA.to_frame(), milliseconds(low))
 
 
 def _moment(

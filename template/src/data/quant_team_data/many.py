@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from quant_team_data import errors
+from quant_team_data.markets import canonical
 from quant_team_data.transport import CONNECTIONS
 from quant_team_utils import console
 from quant_team_utils.errors import QuantError
@@ -41,8 +42,9 @@ class Result(Generic[T]):
 
 
 def each(symbols: Iterable[str], work: Callable[[str], R]) -> Result[R]:
-    """Return what `work` returns for each symbol, each once, from several threads.
+    """Return what `work` returns for each symbol, from several threads.
 
+    Spellings that mean the same, such as 700.HK and 00700.HK, are one symbol: one piece of work.
     The threads see the context variables of the caller.
 
     Raises:
@@ -51,23 +53,26 @@ def each(symbols: Iterable[str], work: Callable[[str], R]) -> Result[R]:
         QuotaExhaustedError: nor here.
     """
     asked = list(dict.fromkeys(symbols))
+    spellings: dict[str, list[str]] = {}
+    for symbol in asked:
+        spellings.setdefault(canonical(symbol), []).append(symbol)
     data: dict[str, R] = {}
     failed: dict[str, QuantError] = {}
     pool = ThreadPoolExecutor(CONNECTIONS)
     try:
-        with console.progress(f"{len(asked)} symbols", len(asked)) as advance:
+        with console.progress(f"{len(spellings)} symbols", len(spellings)) as advance:
             running = {}
-            for symbol in asked:
+            for names in spellings.values():
                 context = contextvars.copy_context()
-                running[pool.submit(context.run, work, symbol)] = symbol
+                running[pool.submit(context.run, work, names[0])] = names
             for done in as_completed(running):
-                symbol = running[done]
+                names = running[done]
                 try:
-                    data[symbol] = done.result()
+                    data |= dict.fromkeys(names, done.result())
                 except errors.FATAL:
                     raise
                 except QuantError as error:
-                    failed[symbol] = error
+                    failed |= dict.fromkeys(names, error)
                 advance(1)
     finally:
         pool.shutdown(cancel_futures=True)

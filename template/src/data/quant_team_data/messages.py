@@ -59,6 +59,7 @@ class Klines(Message):
     klines: list[Bar]
     symbol: str | None = None
     interval: str | None = None
+    type: str | None = None
 
 
 class Checked(Message):
@@ -376,12 +377,15 @@ def record(content: msgspec.Raw, kind: type[M]) -> M:
     """Return one message; a number that is not needed and not there (such as "") is None.
 
     Raises:
-        msgspec.ValidationError: something that is needed is missing or of another shape.
+        msgspec.DecodeError: something that is needed is missing or of another shape, or it is
+            nested too deeply.
     """
     try:
         return msgspec.json.decode(content, type=kind, strict=False)
+    except RecursionError:
+        raise msgspec.DecodeError(DEEP) from None
     except msgspec.ValidationError:
-        fields = msgspec.json.decode(content, type=dict[str, Any])
+        fields = plain(bytes(content))
         for field in msgspec.structs.fields(kind):
             if field.default is None and not _fits(fields.get(field.name), field.type):
                 fields[field.name] = None
@@ -402,7 +406,7 @@ def describe(content: bytes, problem: Exception, about: str) -> str:
         return f"{about}: {problem}"
     when = "an unreadable time"
     with contextlib.suppress(
-        LookupError, TypeError, ValueError, OverflowError, msgspec.DecodeError
+        LookupError, TypeError, ValueError, OverflowError, OSError, msgspec.DecodeError
     ):
         body = plain(content)
         klines = body.get("data", body)["klines"]

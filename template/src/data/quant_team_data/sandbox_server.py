@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from quant_team_data import sandbox
+from quant_team_data.answers import SANDBOX_SERVER
 from quant_team_utils.errors import QuantError
 
 HOST = "127.0.0.1"
@@ -60,6 +61,8 @@ class Handler(BaseHTTPRequestHandler):
     """Passes each GET to the sandbox."""
 
     server: Server
+    server_version = SANDBOX_SERVER  # by it, the client knows that the prices are synthetic
+    sys_version = ""
 
     def do_GET(self) -> None:
         """Answer a GET; what goes wrong here is the service's internal error, never a lost line."""

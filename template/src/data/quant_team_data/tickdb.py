@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -12,22 +13,41 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from quant_team_data import answers, errors, frames, keys, limits, messages, pages, retries
-from quant_team_data.answers import TypedCaller
+from quant_team_data import (
+    answers,
+    clock_skew,
+    complete,
+    errors,
+    frames,
+    keys,
+    klines,
+    limits,
+    messages,
+    pages,
+    retries,
+)
+from quant_team_data.answers import SANDBOX_SERVER, TypedCaller
+from quant_team_data.klines import Asked
 from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.many import Result, each
 from quant_team_data.markets import DAY, check_interval, milliseconds
 from quant_team_data.messages import Bar, Depth, Factor, Klines, Product, Ticker, Trade
 from quant_team_data.pages import KLINE, PAGE
+from quant_team_data.proof import Found
 from quant_team_data.retries import Jitter
 from quant_team_data.transport import (
     PATIENCE,
+    SANDBOX,
     Response,
     Timeout,
     Transport,
     is_local,
 )
 from quant_team_utils import console
+
+FEW = 10  # bars that hold one and its neighbours
+
+logger = logging.getLogger(__name__)
 
 
 class TickDBClient:
@@ -61,6 +81,7 @@ class TickDBClient:
     ) -> None:
         self.base_url = base_url
         self.clock = clock
+        self._has_warned = False
         limited = plan != "unlimited" and (plan is not None or not is_local(base_url))
         if limiter is None and api_key and limited:
             limiter = limits.limiter(api_key, plan)
@@ -80,6 +101,21 @@ class TickDBClient:
     def source(self) -> Literal["sandbox", "tickdb"]:
         """Where its bars come from: nothing real is served on this machine."""
         return "sandbox" if is_local(self.base_url) else "tickdb"
+
+    def require_source(self) -> None:
+        """Refuse to take the last answer for the sandbox's if another local server gave it.
+
+        Raises:
+            ConfigError: it did.
+        """
+        if self.source != SANDBOX or self.base_url == SANDBOX:
+            return
+        if SANDBOX_SERVER not in (self._caller.server or ""):
+            raise errors.ConfigError(
+                f"The server at {self.base_url} is not `quant sandbox`, so its bars are not kept: "
+                "in .env, write TICKDB_BASE_URL=sandbox, or the address that `quant sandbox` "
+                "prints."
+            )
 
     @property
     def is_limited(self) -> bool:
@@ -147,8 +183,9 @@ class TickDBClient:
             )
         # More than wanted: the newest bar may still be forming, and the day of a currency before it
         # is over at 24:00 UTC only.
-        wanted = {"limit": min(limit + 2, PAGE)}
-        bars = pages.page(self._caller, symbol, interval, type, wanted, timeout)
+        wanted = min(limit + 2, PAGE)
+        asked = Asked(symbol, interval, type)
+        bars = pages.page(self._caller, asked, wanted, timeout)
         if not include_open:
             bars = self._closed(bars, interval)
         return frames.bars_of(bars.tail(limit))
@@ -161,7 +198,7 @@ class TickDBClient:
         type: str | None = None,
     ) -> pl.DataFrame:
         """Return as many of the newest closed bars as one request gives, as `frame` does."""
-        bars = pages.page(self._caller, symbol, interval, type, {"limit": PAGE})
+        bars = pages.page(self._caller, Asked(symbol, interval, type))
         return self._closed(bars, interval)
 
     def frame(
@@ -187,11 +224,35 @@ class TickDBClient:
         Returns:
             A frame of `frames.SCHEMA`, in time order, each time once.
         """
-        check_interval(interval)
+        found = self.found(symbol, interval, start, stop, type=type, include_open=include_open)
+        return found.bars
+
+    def found(
+        self,
+        symbol: str,
+        interval: str,
+        start: datetime,
+        stop: datetime,
+        *,
+        type: str | None = None,
+        include_open: bool = False,
+    ) -> Found:
+        """Return what `frame` returns, and up to when the service has answered.
+
+        Raises:
+            NoBarsError: there are none where the market was open, and nothing explains it.
+            ClockError: nobody knows which bars have closed.
+        """
+        now = self.clock()
         low = milliseconds(start)
-        high = min(milliseconds(stop), milliseconds(self.clock()))
-        bars = pages.between(self._caller, symbol, interval, type, low, high)
-        return bars if include_open else self._closed(bars, interval)
+        high = min(milliseconds(stop), milliseconds(now))
+        asked = Asked(symbol, check_interval(interval), type)
+        found = complete.between(self._caller, asked, (low, high), now)
+        if include_open:
+            return found
+        bars = self._closed(found.bars, interval)
+        is_whole = len(bars) == len(found.bars)
+        return Found(bars, found.until if is_whole else low)  # what was dropped is not proven
 
     def frames(
         self,
@@ -204,13 +265,19 @@ class TickDBClient:
         return each(symbols, lambda symbol: self.frame(symbol, interval, start, stop))
 
     def _closed(self, bars: pl.DataFrame, interval: str) -> pl.DataFrame:
-        """Return the bars whose period is over, by the service's clock if ours is ahead of it."""
-        return pages.closed(bars, interval, self.clock() - self._caller.ahead)
+        """Return the bars whose period is over, by both clocks."""
+        now = self.clock()
+        ahead = self._caller.skew
+        warning = clock_skew.warning(now, ahead)
+        if warning and not self._has_warned:
+            self._has_warned = True
+            logger.warning(warning)
+        return clock_skew.closed(bars, interval, now, ahead)
 
     def adjusted_bar(self, symbol: str, interval: str, adjust: str, at: int) -> Bar | None:
         """Return TickDB's own adjusted bar of a stock that opens at a time in ms UTC, or None."""
-        wanted = {"limit": 2, "start_time": at, "end_time": at + 1}
-        bars = pages.page(self._caller, symbol, interval, "stock", wanted, adjust=adjust)
+        asked = Asked(symbol, interval, "stock", at, at)
+        bars = pages.page(self._caller, asked, FEW, adjust=adjust)
         found = [bar for bar in frames.bars_of(bars) if bar.time == at]
         return found[0] if found else None
 
@@ -249,7 +316,8 @@ class TickDBClient:
         def read(content: msgspec.Raw | None, symbol: str) -> Bar | None:
             if content is None:
                 return None
-            bars = answers.frame(answers.record(content, Klines, symbol), symbol)
+            found = answers.record(content, Klines, symbol)
+            bars = klines.checked(found, Asked(symbol, interval, type))
             return frames.bars_of(bars.tail(1))[0] if len(bars) else None
 
         return self._caller.batch(KLINE + "/latest", symbols, params, read, timeout)

@@ -1,0 +1,104 @@
+"""The bars that a market should have in a range: what an answer is compared with.
+
+Absence proves nothing. Where the calendar expects a closed bar and none came, the answer may have
+been cut, or the service may have skipped something.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from quant_team_data import calendars, frames, markets, trading_days
+from quant_team_data.calendars import CalendarError
+from quant_team_data.errors import AmbiguousSymbolError, SymbolNotFoundError
+from quant_team_data.markets import Market, longest, milliseconds, shortest
+
+if TYPE_CHECKING:
+    from quant_team_data.calendars import Times
+
+_FIRST = trading_days.FIRST
+FIRST = milliseconds(datetime(_FIRST.year, _FIRST.month, _FIRST.day, tzinfo=UTC))
+NONE: Times = np.empty(0, dtype=np.int64)
+
+
+class Expected(NamedTuple):
+    """The bars that are due in a range.
+
+    Attributes:
+        opens: when they open, in milliseconds UTC, in order.
+        unknown: before this time, in milliseconds UTC, no calendar knows; any bar may be due.
+        step: the least length of a bar, in milliseconds.
+    """
+
+    opens: Times
+    unknown: int
+    step: int
+
+    def count(self, low: int, high: int) -> int:
+        """Return how many bars are due from `low` on and before `high`, in milliseconds UTC."""
+        begin, end = np.searchsorted(self.opens, [low, high]).tolist()
+        unknown = max(0, min(high, self.unknown) - low)
+        return max(0, end - begin) + unknown // self.step
+
+    def first(self, low: int) -> int | None:
+        """Return when the first bar is due from a time on, in milliseconds UTC, or None."""
+        if low < self.unknown:
+            return low
+        begin = int(np.searchsorted(self.opens, low))
+        return int(self.opens[begin]) if begin < len(self.opens) else None
+
+    def missing(self, times: Times, low: int, high: int) -> Times:
+        """Return what is due from `low` on and before `high` and not among times, which rise."""
+        begin, end = np.searchsorted(self.opens, [low, high]).tolist()
+        due = self.opens[begin:end]
+        return due[~frames.among(due, times)]
+
+
+def expected(
+    market: Market | None,
+    interval: str,
+    low: int,
+    high: int,
+    now: datetime,
+) -> Expected:
+    """Return the bars of a range that have closed by a time, as the market's calendar has them.
+
+    Args:
+        market: where the symbol trades; None: nobody knows, so any bar may be due.
+        interval: one of `markets.INTERVALS`.
+        low: the first open, in milliseconds UTC, included.
+        high: the first open left out.
+        now: aware.
+    """
+    step = 1000 * shortest(interval)
+    length = timedelta(seconds=longest(interval))
+    closed = milliseconds(now - length) + 1
+    high = min(high, closed)
+    if low >= high:
+        return Expected(NONE, low, step)
+    if market is None:
+        return Expected(NONE, high, step)
+    begin = max(low, FIRST)
+    if begin >= high:
+        return Expected(NONE, high, step)
+    try:
+        due = calendars.due(market, interval, begin, high, today=now.date())
+    except CalendarError:
+        return Expected(NONE, high, step)
+    return Expected(due.opens, begin, step)
+
+
+def market_for(symbol: str) -> Market | None:
+    """Return the market whose calendar holds for a symbol, or None.
+
+    Six digits without an exchange are traded in Shanghai or Shenzhen, which share a calendar.
+    """
+    try:
+        return markets.market_of(symbol)
+    except AmbiguousSymbolError:
+        return markets.market_of(f"{symbol}.SZ")
+    except SymbolNotFoundError:
+        return None
