@@ -26,6 +26,7 @@ from quant_team_data.cache import Series
 from quant_team_data.lock import LockError
 from quant_team_data.messages import Bar
 from quant_team_strategies import Strategy
+from quant_team_utils.paths import project_root
 
 from . import experiments
 from .service import Service, fault, ok
@@ -85,8 +86,7 @@ def run(
     """Run a strategy on one stock."""
     interval = options.pop("interval", "1d")
     loaded = Strategy("hold", "hold", (SYMBOL,), interval, {}, strategy)
-    root = Path(cache.project_root())
-    prepared = prepare(root, loaded, None, (start, end), source=source)
+    prepared = prepare(project_root(), loaded, None, (start, end), source=source)
     checked = check(prepared, **options)
     done = simulate(prepared)
     return Run(record(prepared, checked, done), done)
@@ -301,7 +301,7 @@ def vendor(answer: httpx2.Response, close: float) -> Callable[[httpx2.Request], 
     def reply(request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("ex-factors"):
             return answer
-        time = int(request.url.params["start_time"])
+        time = actions.stamp(date(2020, 8, 24))
         price = dict.fromkeys(("open", "high", "low", "close"), str(close))
         bar = {"time": time, **price, "volume": "1"}
         return ok({"symbol": SYMBOL, "interval": "1d", "klines": [bar]})

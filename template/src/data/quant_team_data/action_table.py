@@ -146,9 +146,9 @@ def _unique(header: Sequence[str]) -> list[str]:
 def _meanings(header: Sequence[str]) -> dict[str, str]:
     """Return which column has which meaning, by its name."""
     known = {}
-    for meaning, names in NAMES.items():
+    for which, names in NAMES.items():
         for name in names.split("|"):
-            known[name] = meaning
+            known[name] = which
     found: dict[str, str] = {}
     for name in header:
         meaning = known.get(plain(name))

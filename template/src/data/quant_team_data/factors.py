@@ -155,7 +155,7 @@ def actions_of(factors: Sequence[Factor], symbol: str) -> list[Action]:
         DecodeError: `factor_a` is not above 0, or a number is not finite.
     """
     direction = _direction(factors)
-    found = {}
+    found: dict[Action, None] = {}
     for factor in _of(factors, direction):
         a = factor.factor_a
         b = factor.factor_b

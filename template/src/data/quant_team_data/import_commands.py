@@ -91,24 +91,30 @@ def import_(
     from quant_team_data import action_commands
     from quant_team_data.importing import import_file
 
-    stores = {"replace": replace, "dry_run": dry_run}
     reading = _reading(how)
     if has_actions:
         action_commands.require_no_others(how)
-        action_commands.import_actions(file, symbol, source, reading, **stores)
+        action_commands.import_actions(
+            file,
+            symbol,
+            source,
+            reading,
+            replace=replace,
+            dry_run=dry_run,
+        )
         return
     if interval is None:
         raise click.MissingParameter(param_hint="'--interval'", param_type="option")
-    report = import_file(file, symbol, interval, source, reading=reading, **stores)
-    series = report.series
-    click.echo(console.table((), summary(report)))
-    if dry_run:
-        _print_first(report)
-        return
-    click.echo(f"imported: {counted(len(report.bars), 'bar')} of {series}")
-    click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
-    wanted = f"--symbols {series.symbol} --interval {interval} --source {series.source}"
-    click.echo(f"          quant run STRATEGY {wanted}")
+    report = import_file(
+        file,
+        symbol,
+        interval,
+        source,
+        reading=reading,
+        replace=replace,
+        dry_run=dry_run,
+    )
+    _print_report(report, dry_run=dry_run)
 
 
 @click.command(cls=options.Command)
@@ -224,6 +230,19 @@ def _coverage(report: Report) -> str:
     text = f"{found}, {found.present:,} of {expected} that the calendar expects"
     others = len(report.stored) - found.present
     return f"{text}; {others:,} when it expects none" if others else text
+
+
+def _print_report(report: Report, *, dry_run: bool) -> None:
+    """Print what an import did, and what comes next."""
+    series = report.series
+    click.echo(console.table((), summary(report)))
+    if dry_run:
+        _print_first(report)
+        return
+    click.echo(f"imported: {counted(len(report.bars), 'bar')} of {series}")
+    click.echo(f"next:     quant data lock {series.symbol} --source {series.source}")
+    wanted = f"--symbols {series.symbol} --interval {series.interval} --source {series.source}"
+    click.echo(f"          quant run STRATEGY {wanted}")
 
 
 def _print_first(report: Report) -> None:
