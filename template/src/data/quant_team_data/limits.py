@@ -23,9 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from quant_team_utils import files, paths
+from quant_team_utils.console import printable
 
 WINDOW = 60_000  # ms: TickDB counts per minute, from when on is not documented
 SHARE = 0.9  # of the plan's rate, for the service may count differently
+LONGEST_NAME = 40  # characters of a plan's
+MOST_RATE = 1_000_000  # requests per minute that are believed
 REMEMBERED = 86_400  # seconds for which a plan is remembered
 NOTICEABLE = 2.0  # seconds: longer waits are logged as warnings
 
@@ -80,10 +83,12 @@ def plan_of(name: object, rate: object = None) -> Plan:
         name: as the service writes it.
         rate: requests per minute where the service says so; anything but a count is ignored.
     """
-    letters = "".join(letter for letter in str(name).lower() if letter.isalpha())
-    unknown = Plan(str(name), FREE.rate, _ALL) if name else FREE
+    text = name[:LONGEST_NAME] if isinstance(name, str) else ""
+    letters = "".join(filter(str.isalpha, text.lower()))
+    unknown = Plan(printable(text), FREE.rate, _ALL) if text else FREE
     known = PLANS.get(letters, unknown)
-    if not isinstance(rate, int) or isinstance(rate, bool) or rate <= 0:
+    is_count = isinstance(rate, int) and not isinstance(rate, bool)
+    if not is_count or not 0 < rate <= MOST_RATE:
         rate = known.rate
     return Plan(known.name, rate, known.days, known.ranges)
 
@@ -207,7 +212,7 @@ def _remembered(note: Path, now: datetime) -> Plan | None:
         found = json.loads(note.read_text(encoding="utf-8"))
         age = now.timestamp() - found["asked"]
         return plan_of(found["plan"], found["rate"]) if 0 <= age < REMEMBERED else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
