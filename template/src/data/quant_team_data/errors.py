@@ -313,8 +313,8 @@ def error_of(
         rule = _SERVER if status >= 500 else _UNKNOWN
     fields: dict[str, Any] = body if isinstance(body, dict) else {}
     types = _types(fields.get("data"))
-    said = _said(fields)
-    message = f"HTTP {status}, code {code}: {said}" if code else f"HTTP {status}: {said}"
+    named = f", code {code}" if code else ""
+    message = f"HTTP {status}{named}: {_said(fields)}"
     sentence = rule.sentence.format(
         endpoint=endpoint,
         symbol=repr(symbol) if symbol else "of this request",
@@ -348,10 +348,8 @@ def _start_of(value: int | str) -> str:
 def _types(data: object) -> tuple[str, ...]:
     """Return the types that a service offers for an ambiguous symbol."""
     types = data.get("available_types") if isinstance(data, dict) else None
-    if not isinstance(types, list):
-        return ()
-    names = [kind for kind in types if isinstance(kind, str)]
-    return tuple(name[:LONGEST] for name in names)
+    names = types if isinstance(types, list) else []
+    return tuple(name[:LONGEST] for name in names if isinstance(name, str))
 
 
 def _said(fields: dict[str, Any]) -> str:

@@ -87,8 +87,7 @@ def plan_of(name: object, rate: object = None) -> Plan:
     letters = "".join(filter(str.isalpha, text.lower()))
     unknown = Plan(printable(text), FREE.rate, _ALL) if text else FREE
     known = PLANS.get(letters, unknown)
-    is_count = isinstance(rate, int) and not isinstance(rate, bool)
-    if not is_count or not 0 < rate <= MOST_RATE:
+    if not isinstance(rate, int) or isinstance(rate, bool) or not 0 < rate <= MOST_RATE:
         rate = known.rate
     return Plan(known.name, rate, known.days, known.ranges)
 
