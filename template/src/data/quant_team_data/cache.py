@@ -27,6 +27,7 @@ import polars as pl
 
 from quant_team_data import adding, frames, proof, ranges
 from quant_team_data.adding import UNKNOWN, Addition, Basis
+from quant_team_data.bridges import bridged
 from quant_team_data.frames import SCHEMA
 from quant_team_data.markets import INTERVALS, bar_end, milliseconds
 from quant_team_data.proof import Found
@@ -205,10 +206,11 @@ def put(
             those are of an older version and off the grid.
         FileError: the file cannot be written.
     """
+    now = now or datetime.now(UTC)
     if series.type == FACTORS:
         replace = True
     else:
-        bars = _valid(series, bars, now or datetime.now(UTC), series.interval)
+        bars = _valid(series, bars, now, series.interval)
     lock = contextlib.nullcontext() if dry_run else files.locked(series.path)
     with lock:
         stored = load(series)
@@ -219,7 +221,7 @@ def put(
             adding.require_same_basis(str(series), known, new)
         addition = adding.add(known, new, replace=replace)
         proven = stored.proven if addition.has_kept else []
-        proven = joined([*proven, span or _span(bars)])
+        proven = bridged(series, joined([*proven, span or _span(bars)]), now)
         if not dry_run:
             _save(series, Stored(addition.bars, proven, addition.prices))
     return addition

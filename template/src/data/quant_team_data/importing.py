@@ -221,6 +221,7 @@ def _parsed(
         raise ImportFileError("no bar that has closed: import it again later")
     if forming:
         found.dropped[FORMING] = forming
+        found = found._replace(rows=found.rows.head(len(closed)))  # those that are left
     return found, closed
 
 

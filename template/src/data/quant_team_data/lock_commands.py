@@ -100,7 +100,9 @@ def verify(gaps: bool) -> None:
     _print_months("DAMAGED here", lines["damaged"])
     _print_months("not fetched here, so not compared", lines["absent"])
     same = len(lines["same"])
-    click.echo(f"{locking.FILE}: {same} of {counted(len(states), 'month')} are the same here.")
+    verb = "is" if len(states) == 1 else "are"
+    total = counted(len(states), "month")
+    click.echo(f"{locking.FILE}: {same} of {total} {verb} the same here.")
     faults = []
     if lines["differs"]:
         faults.append(locking.difference(lines["differs"]))
