@@ -227,13 +227,15 @@ def _known(
     last: date,
 ) -> tuple[Known, str]:
     """Return what is known of a stock's actions, and why it is not more."""
-    from quant_team_data import actions, clients, factors
+    from quant_team_data import actions, clients, errors, factors
 
     known = actions.load(series.source, series.symbol)
     if series.is_imported or known.covers(last):
         return known, ""
     try:
         return factors.known(bars, series, clients.client()), ""
+    except errors.PlanError:
+        return known, "your plan does not include them; another vendor's bars can be imported."
     except QuantError as error:
         return known, str(error)
 
