@@ -8,6 +8,7 @@ so that no text of theirs begins a line.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
 
@@ -30,7 +31,7 @@ def hide(secret: str) -> None:
 
 def redact(text: str) -> str:
     """Return the text with every known secret, and whatever looks like one, replaced by `***`."""
-    for value in (*settings.secret_values(), *_hidden):
+    for value in itertools.chain(settings.secret_values(), _hidden):
         if len(value) >= _SHORTEST:
             text = text.replace(value, HIDDEN)
     for _, pattern in secret_patterns.patterns(text):
@@ -50,10 +51,9 @@ class RedactingFormatter(logging.Formatter):
         record.message = record.getMessage()
         record.asctime = self.formatTime(record)
         line = printable(redact(self.formatMessage(record)))
-        details = self._details(record)
-        if not details:
-            return line
-        return "\n".join([line, *details])
+        if record.exc_info or record.exc_text or record.stack_info:
+            return "\n".join([line, *self._details(record)])
+        return line
 
     def _details(self, record: logging.LogRecord) -> list[str]:
         trace = record.exc_text or ""
