@@ -107,7 +107,7 @@ def test_a_split_in_a_run_is_shares(tmp_path: Path) -> None:
     assert done.metrics["total_return"] == pytest.approx(0.0303, abs=5e-5)
     assert done.assumptions["adjustment"] == facts(done.result).adjustment == "flows"
     assert facts(done.result).actions == 1
-    assert "raw prices, 1 split or dividend as flows" in repr(done)
+    assert "flows   raw, 1 split or dividend applied" in repr(done)
     assert not done.warnings
 
 
@@ -133,7 +133,7 @@ def test_prices_that_are_said_to_be_adjusted_are_left_alone() -> None:
     done = run()
     assert done.simulation.positions == {SYMBOL: 199}
     assert done.assumptions["adjustment"] == "adjusted"
-    assert "prices adjusted" in repr(done)
+    assert "adjusted   by the vendor" in repr(done)
 
 
 def test_adjusted_prices_with_a_list_are_refused() -> None:

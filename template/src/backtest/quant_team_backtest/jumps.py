@@ -207,6 +207,7 @@ def _require_raw(symbol: str, bars: pl.DataFrame, adjustment: Adjustment) -> Non
             day = adjusting.day_of(adjustment.dates[flow.bar])
             raise AdjustmentError(
                 f"{symbol} moved from {before:g} to {after:g} on {day}, where a "
-                f"{ratio_text(flow.ratio)} split makes it {expected:g}: correct its date or ratio, "
-                "or, if the prices are adjusted, import them with --adjusted --replace."
+                f"{ratio_text(flow.ratio)} split makes it {expected:g}: correct its date or ratio; "
+                "if the prices are adjusted for splits only, leave splits out of the list, and if "
+                "for dividends too, import the prices with --adjusted --replace."
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from quant_team_backtest.adjusting import FLOWS
+from quant_team_backtest.adjusting import ADJUSTED, FLOWS, UNADJUSTED
 from quant_team_backtest.result import Config, Conventions, Result
 from quant_team_backtest.simulation import Simulation
 from quant_team_utils.console import SYNTHETIC, table
@@ -131,6 +131,7 @@ class Run:
             if name == "sharpe_ratio" and not remark:
                 remark = self._trust()
             rows.append(Row(label, shown, remark))
+        rows.append(self._prices())
         return rows
 
     def notes(self) -> list[str]:
@@ -142,23 +143,25 @@ class Run:
             f"{config.initial_capital:,.0f} {known.currency}",
             f"fills at the {known.fill.replace('_', ' ')}",
             f"per side {config.commission:.3%} commission and {config.slippage:.3%} slippage",
-            f"{self._adjusted(known.adjustment)}, {where} data.lock",
+            f"bars {where} data.lock",
             *self._covered(),
             f"{known.periods_per_year} days a year",
         ]
         others = [text for text in self.warnings if text != SYNTHETIC]
         return ["; ".join(facts), *(f"warning: {text}" for text in others)]
 
-    def _adjusted(self, adjustment: str) -> str:
-        """Return what the run did about splits and dividends, in words."""
-        if adjustment != FLOWS:
-            return f"prices {adjustment}"
+    def _prices(self) -> Row:
+        """Return what the run did about splits and dividends."""
+        known = msgspec.convert(self.assumptions, Conventions)
         data = (self.result.data or {}).values()
         count = sum(facts.actions or 0 for facts in data)
-        if not count:
-            return "raw prices, no splits or dividends"
         noun = "split or dividend" if count == 1 else "splits and dividends"
-        return f"raw prices, {count} {noun} as flows"
+        remarks = {
+            FLOWS: f"raw, {count} {noun} applied" if count else "raw, no splits or dividends",
+            ADJUSTED: "by the vendor, as the import says",
+            UNADJUSTED: "raw, splits and dividends unknown",
+        }
+        return Row("prices", known.adjustment, remarks.get(known.adjustment, ""))
 
     def _covered(self) -> list[str]:
         """Return how much of the calendars' bars is there, in words."""
