@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,12 +31,12 @@ def stored(
     text: str,
     symbol: str = "AAPL.US",
     interval: str = "1d",
-    **reading: str,
+    **reading: Any,
 ) -> Report:
     """Import a file from a vendor named acme."""
     path = folder / "bars.csv"
     path.write_text(text, encoding="utf-8")
-    how = Reading(**reading)  # type: ignore[arg-type]
+    how = Reading(**reading)
     return import_file(path, symbol, interval, "acme", reading=how, now=NOW)
 
 
@@ -123,7 +124,8 @@ def test_a_file_of_forming_bars_only_is_refused(project: Path) -> None:
 
 YAHOO = "Date,Open,High,Low,Close,Volume,Dividends,Stock Splits"
 LONG = "symbol,timestamp,open,high,low,close,volume"
-READ = {
+Case = tuple[str, tuple[str, str], dict[str, Any], list[str]]
+READ: dict[str, Case] = {
     "midnights of New York, before and after its summer time": (
         file(
             "2024-03-07 00:00:00-05:00,169.1,170.7,168.5,169.0,71765100,0.0,0.0",

@@ -245,7 +245,7 @@ def test_a_clock_that_is_set_wrong_is_a_documented_error(symbol: str) -> None:
         for path, name in (("ticker", "symbols"), ("depth", "symbol"), ("trades", "symbol")):
             params = {name: symbol}
             status, body = sandbox.answer(f"/v1/market/{path}", params, {}, now=milliseconds(now))
-            expected = [(200, 0), (500, 5000)]
+            expected: list[tuple[int, int | str]] = [(200, 0), (500, 5000)]
             if market_of(symbol).type == "forex" and path != "ticker":
                 expected = [(400, "2001")]
             assert (status, body["code"]) in expected

@@ -30,7 +30,7 @@ def bridged(
         if found and market is not None:
             begin, end = found[-1]
             due = expected(market, series.interval, end, low, now)
-            if not due.count(end, low):
+            if due.first(end) is None:
                 found[-1] = (begin, high)
                 continue
         found.append((low, high))

@@ -134,7 +134,7 @@ def _named(line: Line) -> tuple[str, str, str]:
 
 def _series_rows(lines: list[Line]) -> list[tuple[str, ...]]:
     """Return one row for each series: how many months are new, the first and the last."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for _, months in _by_series(lines):
         first, last = months[0], months[-1]
         rows.append((*_named(first), f"{len(months):,}", first.month, last.month))
