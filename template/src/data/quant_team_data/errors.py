@@ -322,7 +322,7 @@ def error_of(
         types=", ".join(types[:MOST_TYPES]),
     )
     if fields.get("data") == {"listed": False}:
-        sentence = said  # of the sandbox, which explains itself
+        sentence = _said(fields)  # of the sandbox, which explains itself
     return rule.error(
         sentence,
         code=code,
