@@ -61,7 +61,7 @@ class Asked(NamedTuple):
 @click.option(
     "--factors",
     type=click.Choice(["forward", "backward"]),
-    help="Also fetch the adjustment factors.",
+    help="Fetch the splits and dividends, too.",
 )
 @click.option("--offline", is_flag=True, help="Use the cache only; fail if bars are missing.")
 @click.option("--refresh", is_flag=True, help="Fetch cached bars again.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from quant_team_data.tables import counted
 from quant_team_utils import console, options
 from quant_team_utils.errors import QuantError
 
@@ -26,13 +27,15 @@ MOST_MONTHS = 6  # of changed bars, that are named
 
 @click.command("import", cls=options.Command)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help="Symbol in TickDB's spelling, such as AAPL.US.")
-@click.option("--interval", help="Length of the bars, such as 1h.")
-@click.option("--source", required=True, help="Vendor's name; the source becomes import:NAME.")
+@click.option(
+    "--symbol", required=True, help="Name the symbol as TickDB spells it, such as AAPL.US."
+)
+@click.option("--interval", help="Say how long a bar is, such as 1h.")
+@click.option("--source", required=True, help="Name the vendor; the source becomes import:NAME.")
 @click.option(
     "--tz",
     metavar="ZONE",
-    help="Time zone of times that do not name one, such as America/New_York.",
+    help="Name the zone of times that have none, such as America/New_York.",
 )
 @click.option(
     "--stamp",
@@ -45,8 +48,8 @@ MOST_MONTHS = 6  # of changed bars, that are named
     help="Name columns or number them from 1: time=Date,close=Last; volume=none: there is none.",
 )
 @click.option("--select", metavar="COLUMN=VALUE", help="Take these rows only: symbol=AAPL.")
-@click.option("--delimiter", metavar="CHARACTER", help="What separates columns: , ; or tab.")
-@click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers.")
+@click.option("--delimiter", metavar="CHARACTER", help="Split columns at this: , ; or tab.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="Read this as the decimal mark.")
 @click.option("--scale", type=float, help="Multiply prices by this: 1e-9.")
 @click.option(
     "--date-order",
@@ -119,8 +122,8 @@ def import_(
 
 @click.command(cls=options.Command)
 @click.argument("symbol")
-@click.option("--source", required=True, help="Source of the bars, as in import:acme.")
-@click.option("--interval", help="Length of the bars  [default: all].")
+@click.option("--source", required=True, help="Name the source of the bars, as in import:acme.")
+@click.option("--interval", help="Remove bars of this length only  [default: all].")
 @click.option("--yes", cls=options.Guard, is_flag=True, help="Do not ask.")
 def remove(symbol: str, source: str, interval: str | None, yes: bool) -> None:
     """Remove imported bars of SYMBOL from the cache.
@@ -139,11 +142,6 @@ def remove(symbol: str, source: str, interval: str | None, yes: bool) -> None:
     for series in found:
         removing.remove(series)
         click.echo(f"removed: {series}")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number and a noun, in the plural unless it is one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def summary(report: Report) -> list[tuple[str, str]]:
