@@ -93,6 +93,50 @@ def test_a_time_of_another_unit_is_an_error(value: object) -> None:
         messages.record(raw({"timestamp": value, "factor_a": 1, "factor_b": 0}), Factor)
 
 
+@pytest.mark.parametrize("value", [True, False, "true", "1_00", " 1", "0x10", "٣", "1,000", [1]])
+@pytest.mark.parametrize("name", ["time", "open", "volume"])
+def test_only_numbers_are_numbers(name: str, value: object) -> None:
+    """Neither a truth value nor what Python alone would read as one."""
+    content = json.dumps({"code": 0, "data": {"klines": [GOOD | {name: value}]}}).encode()
+    with pytest.raises(msgspec.ValidationError):
+        messages.decoder(Klines).decode(content)
+    with pytest.raises(msgspec.ValidationError):
+        messages.record(raw(GOOD | {name: value}), Bar)
+
+
+DEEP = b"[" * 50_000 + b"]" * 50_000
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    """Also in a field that nobody reads."""
+    for part in (b'{"x": ' + DEEP + b"}", b'{"klines": [], "x": ' + DEEP + b"}"):
+        with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+            messages.decoder(Klines).decode(b'{"code": 0, "data": ' + part + b"}")
+    with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+        messages.record(msgspec.Raw(b'{"x": ' + DEEP + b"}"), Bar)
+    with pytest.raises(messages.JsonError, match="nested too deeply"):
+        messages.plain(DEEP)
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (b'{"a": 1', messages.CutJsonError),
+        (b'{"a": "\xc3', messages.CutJsonError),
+        (b"{]", messages.JsonError),
+        (b"", messages.JsonError),
+        (b'"\xff"', messages.JsonError),
+    ],
+)
+def test_json_that_ends_too_early_is_told_from_what_is_none(
+    content: bytes, error: type[Exception]
+) -> None:
+    """The one may come whole the next time, the other will not."""
+    with pytest.raises(error) as caught:
+        messages.plain(content)
+    assert type(caught.value) is error
+
+
 def test_what_cannot_be_decoded_is_described() -> None:
     """A bar is named by its time, anything else by what was requested."""
     bars = [GOOD, GOOD | {"time": TIME + 60_000, "close": ""}]
