@@ -96,7 +96,7 @@ def fetch(
         span=history.span_of(first, last),
         source=clients.source(),
         now=clients.now(),
-        since=None if offline else _plan_since(),
+        since=_plan_since() if found.data and not offline else None,
     )
     rows = [row(symbol, bars, asked) for symbol, bars in found.data.items()]
     print_table(COLUMNS, rows)
@@ -160,7 +160,12 @@ def _plan_since() -> datetime | None:
     from quant_team_data import clients
 
     client = clients.client()
-    plan = client.known_plan() if client.is_limited else None
+    if not client.is_limited:
+        return None
+    try:
+        plan = client.known_plan()
+    except QuantError:  # the bars are here; what the plan is may stay unknown
+        return None
     if plan is None:
         return None
     return client.clock() - timedelta(days=plan.days - 1)
