@@ -31,46 +31,52 @@ def test_a_hole_between_two_fetches_is_listed() -> None:
     assert done.exit_code == 0
 
 
-def put(series: Series, times: list[datetime]) -> None:
+def put(symbol: str, interval: str, times: list[datetime]) -> None:
     """Put bars into the cache as an import does."""
+    series = Series.of("import:acme", symbol, interval)
     columns = {name: [1.0] * len(times) for name in VALUES}
     bars = pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
     cache.put(series, bars, now=datetime(2025, 1, 1, tzinfo=UTC))
 
 
+def squeezed(text: str) -> list[str]:
+    """Return lines with one blank between words."""
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
 def test_a_hole_inside_one_import_is_listed() -> None:
-    """What an import proves is no excuse; hours of a day and single days are told apart."""
+    """What an import proves is no excuse; a single day is named."""
+    days = (3, 4, 6, 7, 10)
+    put("AAPL.US", "1d", [day(number, 6) for number in days])
+    shown = quant_data("verify", "--gaps").output
+    row = "AAPL.US 1d import:acme 1 whole day 2024-06-05 00:00 2024-06-05 00:00 1"
+    assert row in squeezed(shown)
+    assert "1 gap in 1 series." in shown
+
+
+def test_hours_and_days_are_told_apart() -> None:
+    """Three hours of a day that has others, and a whole day."""
     hours = []
     for number in range(72):
         hours.append(day(3, 6) + timedelta(hours=number))
-    hourly = Series.of("import:acme", "BTCUSDT", "1h")
-    put(hourly, [*hours[:5], *hours[8:24], *hours[48:]])
-    daily = Series.of("import:acme", "AAPL.US", "1d")
-    put(daily, [day(3, 6), day(4, 6), day(6, 6), day(7, 6), day(10, 6)])
-    done = quant_data("verify", "--gaps")
-    rows = [line.split() for line in done.output.splitlines()]
-    moments = ["2024-06-03", "05:00", "2024-06-03", "07:00", "3"]
-    assert ["BTCUSDT", "1h", "import:acme", "within", "a", "day", *moments] in rows
-    moments = ["2024-06-04", "00:00", "2024-06-04", "23:00", "24"]
-    assert ["BTCUSDT", "1h", "import:acme", "1", "whole", "day", *moments] in rows
-    moments = ["2024-06-05", "00:00", "2024-06-05", "00:00", "1"]
-    assert ["AAPL.US", "1d", "import:acme", "1", "whole", "day", *moments] in rows
-    assert "3 gaps in 2 series." in done.output
+    put("BTCUSDT", "1h", [*hours[:5], *hours[8:24], *hours[48:]])
+    shown = quant_data("verify", "--gaps").output
+    found = squeezed(shown)
+    name = "BTCUSDT 1h import:acme"
+    assert f"{name} within a day 2024-06-03 05:00 2024-06-03 07:00 3" in found
+    assert f"{name} 1 whole day 2024-06-04 00:00 2024-06-04 23:00 24" in found
+    assert "2 gaps in 1 series." in shown
 
 
 def test_weeks_and_months_are_counted_as_such() -> None:
     """A missing week is a week."""
-    weekly = Series.of("import:acme", "AAPL.US", "1w")
-    put(weekly, [day(3, 6), day(24, 6)])
-    assert (
-        "2 whole weeks  2024-06-10 00:00  2024-06-17 00:00" in quant_data("verify", "--gaps").output
-    )
+    put("AAPL.US", "1w", [day(3, 6), day(24, 6)])
+    shown = quant_data("verify", "--gaps").output
+    assert "2 whole weeks  2024-06-10 00:00  2024-06-17 00:00" in shown
 
 
 def test_weekends_of_currencies_are_no_gaps() -> None:
     """A currency trades from Sunday to Friday, 17:00 in New York. [coverage]"""
-    times = []
-    for number in (3, 4, 5, 6, 7, 10, 11):
-        times.append(day(number, 6))
-    put(Series.of("import:acme", "EURUSD", "1d"), times)
+    days = (3, 4, 5, 6, 7, 10, 11)
+    put("EURUSD", "1d", [day(number, 6) for number in days])
     assert "0 gaps in 1 series." in quant_data("verify", "--gaps").output
