@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quant_team_data import calendars, markets
+from quant_team_data import calendars, markets, trading_days
 from quant_team_data.calendars import Session
 from quant_team_data.listings import EPOCH, HABITS, LAST_DAY, Listing, generator, invent
 from quant_team_data.markets import DAY, Market, milliseconds
 
 MINUTE = 60_000  # milliseconds
-EARLY = calendars.ROLL // timedelta(milliseconds=1)  # at most, before 00:00 UTC of its date
+EARLY = trading_days.ROLL // timedelta(milliseconds=1)  # at most, before 00:00 UTC of its date
 FRACTIONAL_LOT = 10_000  # lots in one unit of what can be traded in fractions
 
 Column = NDArray[Any]
@@ -104,7 +104,7 @@ def _newest_sessions(
     until = min(
         _day(end) + reach,
         today + DAY,
-        calendars.known_until(market),
+        trading_days.known_until(market),
         LAST_DAY,
     )
     enough = limit * 2 * reach + 20 * DAY  # weekends and holidays included
