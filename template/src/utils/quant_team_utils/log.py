@@ -21,12 +21,13 @@ INDENT = "    "  # of the lines after the first: none begins as if it were a rec
 _SHORTEST = 6  # a shorter value of a secret variable would hide parts of words
 
 
-_hidden: set[str] = set()  # secrets that no setting names: keys that were passed as arguments
+_hidden: list[str] = []  # secrets that no setting names: keys that were passed as arguments
 
 
 def hide(secret: str) -> None:
     """Let `redact` hide a secret from now on, also where no setting has it."""
-    _hidden.add(secret)
+    if secret not in _hidden:
+        _hidden.append(secret)
 
 
 def redact(text: str) -> str:
@@ -34,8 +35,9 @@ def redact(text: str) -> str:
     for value in itertools.chain(settings.secret_values(), _hidden):
         if len(value) >= _SHORTEST:
             text = text.replace(value, HIDDEN)
+    replacement = rf"\g<1>{HIDDEN}"
     for _, pattern in secret_patterns.patterns(text):
-        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+        text = pattern.sub(replacement, text)
     return text
 
 
@@ -51,17 +53,21 @@ class RedactingFormatter(logging.Formatter):
         record.message = record.getMessage()
         record.asctime = self.formatTime(record)
         line = printable(redact(self.formatMessage(record)))
-        if record.exc_info or record.exc_text or record.stack_info:
-            return "\n".join([line, *self._details(record)])
+        if record.exc_info:
+            line += _indented(self.formatException(record.exc_info))
+        elif record.exc_text:
+            line += _indented(record.exc_text)
+        if record.stack_info:
+            line += _indented(record.stack_info)
         return line
 
-    def _details(self, record: logging.LogRecord) -> list[str]:
-        trace = record.exc_text or ""
-        if record.exc_info:
-            trace = self.formatException(record.exc_info)
-        texts = [trace, record.stack_info or ""]
-        lines = redact("\n".join(texts)).split("\n")
-        return [INDENT + printable(line) for line in lines if line]
+
+def _indented(text: str) -> str:
+    """Return the lines of a traceback as they follow a record."""
+    shown = []
+    for line in redact(text).split("\n"):
+        shown.append(f"\n{INDENT}{printable(line)}")
+    return "".join(shown)
 
 
 class RedactingFilter(logging.Filter):
