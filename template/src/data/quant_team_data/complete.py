@@ -3,7 +3,7 @@
 Neither how many bars a page holds, nor which end of an overflowing range is cut, is assumed. What
 is before, between and after the bars of an answer is asked for until the market's calendar expects
 nothing more there, or until the service has confirmed that there is nothing: in an answer that
-repeats the known bars on both sides.
+repeats the bars around.
 """
 
 from __future__ import annotations
@@ -12,25 +12,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 
-from quant_team_data import frames, klines, nothing, pages, ranges
-from quant_team_data.answers import TypedCaller, invalid
-from quant_team_data.expected import Expected, expected, market_for
+from quant_team_data import frames, missing, neighbors, nothing, ranges
+from quant_team_data.answers import TypedCaller
+from quant_team_data.gathered import Gathered, part
 from quant_team_data.klines import Asked
 from quant_team_data.proof import Found
 from quant_team_data.ranges import Range
 from quant_team_utils import console
 
 if TYPE_CHECKING:
-    from quant_team_data.calendars import Times
+    from quant_team_data.frames import Times
 
-ROUND = 100  # bars: an answer of a multiple of it looks like a full page
-PATIENT = 30  # requests that a range may take in any case
-FEWEST = 20  # bars that a page must give on average
-NEARLY_ALL = 0.95  # of the expected bars: where so many came, every missing one is asked for again
-MOST = 0.5  # where so many came, long runs of missing ones are
-RUN = 5  # bars in a row: a shorter run is not long
+INSIDE = 10  # known bars beside a hole that an answer must repeat
+ANSWERS = 2  # as many confirm a hole at an end of the bars
 
 
 class Hole(NamedTuple):
@@ -41,7 +36,7 @@ class Hole(NamedTuple):
         high: the first time after it.
         is_after: right before it, a bar is known.
         is_before: at `high`, a bar is known.
-        is_sure: the answer must repeat those bars.
+        is_sure: nothing came for it; the next answer must repeat the bars around.
         is_cut: the answer beside it may have been cut here, whatever the calendar expects.
     """
 
@@ -75,152 +70,124 @@ def between(
         NoBarsError: there are none, and nothing explains it.
         TickDBError: the subclass that fits.
     """
-    walk = _Walk(caller, asked, span, now)
-    bars = walk.run()
+    gathered = Gathered(caller, asked, span, now)
+    if span[0] < span[1]:
+        _fill_all(gathered)
+    bars = gathered.bars()
     if len(bars):
         last = int(frames.times_of(bars)[-1])
         return Found(bars, last + 1)
-    low, high = span
-    due = walk.expected.first(low)
-    if due is None or due >= ranges.last_certain(asked.interval, now):
-        return Found(bars, low)
+    if not _is_certain(gathered, span[0]):
+        return Found(bars, span[0])
 
-    def again(interval: str, wider: Range, is_sure: bool) -> Found:
+    def again(
+        interval: str,
+        wider: Range,
+        is_sure: bool,
+    ) -> Found:
         other = asked._replace(interval=interval)
         return between(caller, other, wider, now, is_widened=is_sure)
 
     return nothing.explained(asked, span, now, again, is_widened=is_widened)
 
 
-class _Walk:
-    """The requests for one range."""
+# Details
 
-    def __init__(
-        self,
-        caller: TypedCaller,
-        asked: Asked,
-        span: Range,
-        now: datetime,
-    ) -> None:
-        self.caller = caller
-        self.asked = asked
-        self.span = span
-        self.now = now
-        market = market_for(asked.symbol)
-        self.expected: Expected = expected(market, asked.interval, *span, now)
-        self.blocks: list[pl.DataFrame] = []
-        self.sizes: list[int] = []  # of the answers
 
-    def run(self) -> pl.DataFrame:
-        """Return the bars of the range."""
-        low, high = self.span
-        holes = [Hole(low, high)] if low < high else []
-        label = f"{self.asked.symbol} {self.asked.interval}"
-        with console.progress(label, high - low) as advance:
-            while holes:
-                hole = holes.pop()
-                left: list[Hole] = []
-                if not self.sizes or self._is_due(hole):
-                    left = self._fill(hole)
-                holes += left
-                open_still = sum(one.high - one.low for one in left)
-                advance(hole.high - hole.low - open_still)
-        if not self.blocks:
-            return frames.SCHEMA.to_frame()
-        return klines.once(pl.concat(self.blocks), self.asked.symbol)
+def _fill_all(gathered: Gathered) -> None:
+    """Ask until nothing more is due."""
+    low, high = gathered.span
+    holes = [Hole(low, high)]
+    label = f"{gathered.asked.symbol} {gathered.asked.interval}"
+    with console.progress(label, high - low) as advance:
+        while holes:
+            hole = holes.pop()
+            left: list[Hole] = []
+            if not gathered.sizes or _is_due(gathered, hole):
+                left = _fill(gathered, hole)
+            holes += left
+            still_open = sum(one.high - one.low for one in left)
+            advance(hole.high - hole.low - still_open)
 
-    def _is_due(self, hole: Hole) -> bool:
-        if self.expected.count(hole.low, hole.high):
-            return True
-        is_long_enough = hole.high - hole.low >= self.expected.step
-        return hole.is_cut and is_long_enough
 
-    def _fill(self, hole: Hole) -> list[Hole]:
-        """Ask for a hole, and return what is then left of it."""
-        is_sure = hole.is_sure or not self._is_full_page_likely()
-        low = hole.low - 1 if is_sure and hole.is_after else hole.low
-        high = hole.high if is_sure and hole.is_before else hole.high - 1
-        times = self._ask(low, high)
-        new = times[(times >= hole.low) & (times < hole.high)]
+def _is_due(gathered: Gathered, hole: Hole) -> bool:
+    """Tell whether a hole has to be asked for."""
+    expected = gathered.expected
+    if expected.number(hole.low, hole.high):
+        return True
+    is_long_enough = hole.high - hole.low >= expected.step
+    return hole.is_cut and is_long_enough
+
+
+def _is_certain(gathered: Gathered, low: int) -> bool:
+    """Tell whether a bar is due from a time on that cannot merely be late."""
+    due = gathered.expected.first(low)
+    certain = ranges.last_certain(gathered.asked.interval, gathered.now)
+    return due is not None and due < certain
+
+
+def _fill(gathered: Gathered, hole: Hole) -> list[Hole]:
+    """Ask for a hole, and return what is then left of it."""
+    is_beside_bars = hole.is_after or hole.is_before
+    is_sure = hole.is_sure or not gathered.is_full_page
+    if is_beside_bars and is_sure:
+        return _confirmed(gathered, hole)
+    times = gathered.ask(hole.low, hole.high - 1)
+    new = part(times, hole.low, hole.high)
+    if len(new):
+        return _around(gathered, hole, new)
+    if is_beside_bars:
+        return [hole._replace(is_sure=True, is_cut=False)]
+    return []
+
+
+def _confirmed(gathered: Gathered, hole: Hole) -> list[Hole]:
+    """Ask for a hole and the bars around it, and return what is then left of the hole.
+
+    Where no bars come on one of its sides, it is asked for twice: that is before a listing, after
+    the last trade, or the answer was cut.
+    """
+    low, high = _with_neighbors(gathered, hole)
+    for _ in range(ANSWERS):
+        times = gathered.ask(low, high)
+        new = part(times, hole.low, hole.high)
         if len(new):
-            left = self._around(hole, new)
-            self._ask_for_missing(new)
-            return left
-        if not (hole.is_after or hole.is_before):
-            return []
-        if not is_sure:
-            return [hole._replace(is_sure=True, is_cut=False)]
-        if hole.is_after:
-            self._require_known(low, times)
-        if hole.is_before:
-            self._require_known(high, times)
-        return []
+            return _around(gathered, hole, new)
+        gathered.require_known(times, low, high)
+        has_both_sides = len(times) and times[0] < hole.low and times[-1] >= hole.high
+        if has_both_sides or not _is_certain(gathered, hole.low):
+            break
+    return []
 
-    def _is_full_page_likely(self) -> bool:
-        """Tell whether the last answer was as long as a page; a page may be any length."""
-        if not self.sizes:
-            return True
-        last = self.sizes[-1]
-        return last % ROUND == 0 or last in self.sizes[:-1]
 
-    def _around(self, hole: Hole, times: Times) -> list[Hole]:
-        """Return what is before and after new bars."""
-        first, last = int(times[0]), int(times[-1])
-        is_cut = self._is_full_page_likely()
-        before = Hole(hole.low, first, hole.is_after, is_before=True, is_cut=is_cut)
-        after = Hole(last + 1, hole.high, is_after=True, is_before=hole.is_before, is_cut=is_cut)
-        return [one for one in (before, after) if one.low < one.high]
+def _with_neighbors(gathered: Gathered, hole: Hole) -> Range:
+    """Return a range around a hole, both ends included: a few known bars, or more beyond."""
+    known = gathered.times()
+    market = gathered.market
+    interval = gathered.asked.interval
+    begin, end = np.searchsorted(known, [hole.low, hole.high]).tolist()
+    if hole.is_after:
+        low = int(known[max(0, begin - INSIDE)])
+    else:
+        low = neighbors.before(market, interval, hole.low, gathered.now)
+    if hole.is_before:
+        last = min(len(known), end + INSIDE) - 1
+        high = int(known[last])
+    else:
+        high = neighbors.after(market, interval, hole.high, gathered.now)
+    return low, high
 
-    def _ask(self, low: int, high: int) -> Times:
-        """Send one request, keep its bars, and return their times; `high` is included."""
-        most = PATIENT + self.expected.count(*self.span) // FEWEST
-        if len(self.sizes) >= most:
-            given = sum(self.sizes) / most
-            what = f"{given:.0f} bars of {self.asked.symbol!r} a request, too few to go on"
-            raise invalid(what, self.asked.symbol)
-        bars = pages.page(self.caller, self.asked._replace(low=low, high=high))
-        self.sizes.append(len(bars))
-        if len(bars):
-            self.blocks.append(bars)
-        return frames.times_of(bars)
 
-    def _require_known(self, time: int, times: Times) -> None:
-        """Refuse an answer without a bar that another answer has."""
-        if time not in times:
-            interval, symbol = self.asked.interval, self.asked.symbol
-            what = f"no {interval} bar of {symbol!r} at {klines.text(time)}, which was there before"
-            raise invalid(what, symbol)
-
-    # Details: what is missing between the bars of an answer
-
-    def _ask_for_missing(self, times: Times) -> None:
-        """Ask again for bars that are missing between others, once, in an answer with the others.
-
-        Where many are missing, the symbol trades seldom, and nothing is asked for.
-        """
-        missing = self._doubtful(times)
-        if not len(missing):
-            return
-        begin, end = np.searchsorted(times, [missing[0], missing[-1]]).tolist()
-        low, high = int(times[begin - 1]), int(times[end])
-        again = self._ask(low, high)
-        if np.isin(again, times).all():
-            self._require_known(low, again)
-            self._require_known(high, again)
-
-    def _doubtful(self, times: Times) -> Times:
-        """Return the expected bars that are missing between others, unless they often are."""
-        first, last = int(times[0]), int(times[-1])
-        missing = self.expected.missing(times, first, last)
-        count = self.expected.count(first, last)
-        present = count - len(missing)
-        if not len(missing) or present >= NEARLY_ALL * count:
-            return missing
-        if present < MOST * count:
-            return missing[:0]
-        places = np.searchsorted(self.expected.opens, missing)
-        edges = np.flatnonzero(np.diff(places) > 1) + 1
-        runs = np.split(missing, edges)
-        shortest_run = max(RUN, (1 - NEARLY_ALL) * count)
-        long_runs = [run for run in runs if len(run) >= shortest_run]
-        return np.concatenate([missing[:0], *long_runs])
+def _around(
+    gathered: Gathered,
+    hole: Hole,
+    times: Times,
+) -> list[Hole]:
+    """Return what is left of a hole before and after new bars; ask for what is between them."""
+    is_cut = gathered.may_be_cut
+    first = int(times[0])
+    last = int(times[-1])
+    before = Hole(hole.low, first, hole.is_after, is_before=True, is_cut=is_cut)
+    after = Hole(last + 1, hole.high, is_after=True, is_before=hole.is_before, is_cut=is_cut)
+    missing.ask_again(gathered, times)
+    return [one for one in (before, after) if one.low < one.high]

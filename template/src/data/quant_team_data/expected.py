@@ -15,13 +15,13 @@ from quant_team_data import calendars, frames, markets, trading_days
 from quant_team_data.calendars import CalendarError
 from quant_team_data.errors import AmbiguousSymbolError, SymbolNotFoundError
 from quant_team_data.markets import Market, longest, milliseconds, shortest
+from quant_team_data.ranges import Range
 
 if TYPE_CHECKING:
-    from quant_team_data.calendars import Times
+    from quant_team_data.frames import Times
 
-_FIRST = trading_days.FIRST
-FIRST = milliseconds(datetime(_FIRST.year, _FIRST.month, _FIRST.day, tzinfo=UTC))
-NONE: Times = np.empty(0, dtype=np.int64)
+_YEAR = trading_days.FIRST.year
+FIRST = milliseconds(datetime(_YEAR, 1, 1, tzinfo=UTC))  # what calendars begin with
 
 
 class Expected(NamedTuple):
@@ -37,31 +37,40 @@ class Expected(NamedTuple):
     unknown: int
     step: int
 
-    def count(self, low: int, high: int) -> int:
+    def number(self, low: int, high: int) -> int:
         """Return how many bars are due from `low` on and before `high`, in milliseconds UTC."""
-        begin, end = np.searchsorted(self.opens, [low, high]).tolist()
-        unknown = max(0, min(high, self.unknown) - low)
-        return max(0, end - begin) + unknown // self.step
+        known = self._within(low, high)
+        unknown = min(high, self.unknown) - low
+        return len(known) + max(0, unknown) // self.step
 
     def first(self, low: int) -> int | None:
         """Return when the first bar is due from a time on, in milliseconds UTC, or None."""
         if low < self.unknown:
             return low
         begin = int(np.searchsorted(self.opens, low))
-        return int(self.opens[begin]) if begin < len(self.opens) else None
+        if begin == len(self.opens):
+            return None
+        return int(self.opens[begin])
 
-    def missing(self, times: Times, low: int, high: int) -> Times:
+    def missing(
+        self,
+        times: Times,
+        low: int,
+        high: int,
+    ) -> Times:
         """Return what is due from `low` on and before `high` and not among times, which rise."""
-        begin, end = np.searchsorted(self.opens, [low, high]).tolist()
-        due = self.opens[begin:end]
+        due = self._within(low, high)
         return due[~frames.among(due, times)]
+
+    def _within(self, low: int, high: int) -> Times:
+        begin, end = np.searchsorted(self.opens, [low, high]).tolist()
+        return self.opens[begin:end]
 
 
 def expected(
     market: Market | None,
     interval: str,
-    low: int,
-    high: int,
+    span: Range,
     now: datetime,
 ) -> Expected:
     """Return the bars of a range that have closed by a time, as the market's calendar has them.
@@ -69,26 +78,25 @@ def expected(
     Args:
         market: where the symbol trades; None: nobody knows, so any bar may be due.
         interval: one of `markets.INTERVALS`.
-        low: the first open, in milliseconds UTC, included.
-        high: the first open left out.
+        span: the range of opens, in milliseconds UTC, the second left out.
         now: aware.
     """
     step = 1000 * shortest(interval)
     length = timedelta(seconds=longest(interval))
     closed = milliseconds(now - length) + 1
+    low, high = span
     high = min(high, closed)
+    none = np.empty(0, dtype=np.int64)
     if low >= high:
-        return Expected(NONE, low, step)
-    if market is None:
-        return Expected(NONE, high, step)
-    begin = max(low, FIRST)
-    if begin >= high:
-        return Expected(NONE, high, step)
+        return Expected(none, low, step)
+    known_from = max(low, FIRST)
+    if market is None or known_from >= high:
+        return Expected(none, high, step)
     try:
-        due = calendars.due(market, interval, begin, high, today=now.date())
+        due = calendars.due(market, interval, known_from, high, today=now.date())
     except CalendarError:
-        return Expected(NONE, high, step)
-    return Expected(due.opens, begin, step)
+        return Expected(none, high, step)
+    return Expected(due.opens, known_from, step)
 
 
 def market_for(symbol: str) -> Market | None:

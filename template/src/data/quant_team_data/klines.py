@@ -49,11 +49,14 @@ def stamps(asked: Asked) -> tuple[int, int] | None:
     A trading date may be stamped with the open or the close of the market, or with the midnight of
     the exchange: up to a day before 00:00 UTC of it, or until the bar closes.
     """
-    if asked.low is None or asked.high is None:
+    low = asked.low
+    high = asked.high
+    if low is None or high is None:
         return None
     if shortest(asked.interval) < SECONDS_OF_A_DAY:
-        return asked.low, asked.high
-    return asked.low - A_DAY, asked.high + 1000 * longest(asked.interval)
+        return low, high
+    length = 1000 * longest(asked.interval)
+    return low - A_DAY, high + length
 
 
 def checked(found: Klines | None, asked: Asked) -> pl.DataFrame:
@@ -93,13 +96,16 @@ def require_same(found: Klines, asked: Asked) -> None:
         DecodeError: it is one.
     """
     symbol = asked.symbol
-    if found.symbol is not None and not _is_same_symbol(symbol, found.symbol):
+    is_same = found.symbol is None or _is_same_symbol(symbol, found.symbol)
+    if not is_same:
         raise invalid(f"bars of {found.symbol!r} instead of {symbol!r}", symbol)
     if found.interval not in (None, asked.interval):
         what = f"{found.interval!r} bars of {symbol!r} instead of {asked.interval!r} bars"
         raise invalid(what, symbol)
-    if asked.type and found.type not in (None, asked.type):
-        raise invalid(f"{symbol!r} as {found.type!r} instead of {asked.type!r}", symbol)
+    is_same_type = asked.type is None or found.type in (None, asked.type)
+    if not is_same_type:
+        what = f"{symbol!r} of the type {found.type!r} instead of {asked.type!r}"
+        raise invalid(what, symbol)
 
 
 def once(bars: pl.DataFrame, symbol: str) -> pl.DataFrame:
@@ -115,8 +121,9 @@ def once(bars: pl.DataFrame, symbol: str) -> pl.DataFrame:
     if _rises(bars):
         return bars
     times = frames.times_of(bars)
-    row = int(np.flatnonzero(np.diff(times) == 0)[0])
-    raise _differing(symbol, int(times[row]))
+    is_again = ~frames.is_rising(times)
+    again = times[is_again]
+    raise _differing(symbol, int(again[0]))
 
 
 def text(milliseconds: int) -> str:
@@ -149,19 +156,23 @@ def _is_same_symbol(asked: str, given: str) -> bool:
 def _require_in_range(bars: pl.DataFrame, asked: Asked) -> None:
     """Refuse times in seconds, and times that are not those of the request."""
     times = frames.times_of(bars)
-    first, last = int(times[0]), int(times[-1])
+    first = int(times[0])
+    last = int(times[-1])
     bounds = stamps(asked)
-    if first < SECONDS and (bounds is None or bounds[0] >= SECONDS):
+    earliest = SECONDS if bounds is None else bounds[0]
+    if first < SECONDS <= earliest:
         what = f"times of {asked.symbol!r} in seconds, not in milliseconds"
         raise invalid(what, asked.symbol)
     if bounds is None:
         return
-    # The day of a currency begins before its date.
-    slack = A_DAY if shortest(asked.interval) >= SECONDS_OF_A_DAY else 0
-    for time in (first, last):
-        if not bounds[0] - slack <= time <= bounds[1] + slack:
-            what = f"times of {asked.symbol} that are not those of the request: {text(time)}"
-            raise invalid(what, asked.symbol)
+    low, high = bounds
+    if shortest(asked.interval) >= SECONDS_OF_A_DAY:
+        low -= A_DAY  # the day of a currency begins before its date
+        high += A_DAY
+    stranger = first if first < low else last
+    if first < low or last > high:
+        what = f"times of {asked.symbol} that are not those of the request: {text(stranger)}"
+        raise invalid(what, asked.symbol)
 
 
 def _dated(bars: pl.DataFrame, asked: Asked) -> pl.DataFrame:
@@ -178,13 +189,15 @@ def _dated(bars: pl.DataFrame, asked: Asked) -> pl.DataFrame:
 
 def _within(bars: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     """Return the bars of the range; dates at its edges may be those of its neighbours."""
-    if asked.low is None or asked.high is None:
+    low = asked.low
+    high = asked.high
+    if low is None or high is None:
         return bars
     times = frames.times_of(bars)
-    begin, end = np.searchsorted(times, [asked.low, asked.high + 1]).tolist()
+    begin, end = np.searchsorted(times, [low, high + 1]).tolist()
     return bars[begin:end]
 
 
 def _rises(bars: pl.DataFrame) -> bool:
     times = frames.times_of(bars)
-    return bool((times[1:] > times[:-1]).all())
+    return bool(frames.is_rising(times).all())

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from quant_team_data import frames
 from quant_team_data.errors import NoBarsError, PlanError
+from quant_team_data.gathered import cut
 from quant_team_data.klines import A_DAY, Asked, text
 from quant_team_data.markets import SECONDS_OF_A_DAY, longest, milliseconds, shortest
 from quant_team_data.proof import Found
 from quant_team_data.ranges import Range
-
-if TYPE_CHECKING:
-    from quant_team_data.calendars import Times
 
 A_MONTH = 31 * A_DAY
 
@@ -49,45 +46,46 @@ def explained(
     low, high = span
     latest = milliseconds(now)
     interval = asked.interval
-    if is_widened or (interval == "1M" and high >= latest):
+    is_whole_history = interval == "1M" and high >= latest
+    if is_widened or is_whole_history:
         raise _no_bars(asked, low)
     if interval == "1M":
-        return _within(again(interval, (low, latest), True), span)
+        wider = again(interval, (low, latest), True)
+        return _within(wider, span)
     longer = "1d" if shortest(interval) < SECONDS_OF_A_DAY else "1M"
-    end = min(latest, high + A_MONTH) if longer == "1d" else latest
-    around = (low - A_MONTH, end)
+    end = latest
+    if longer == "1d":
+        end = min(latest, high + A_MONTH)
     try:
-        found = again(longer, around, False)
+        found = again(longer, (low - A_MONTH, end), False)
     except PlanError:  # it does not reach as far back
-        return Found(frames.SCHEMA.to_frame(), low)
+        return _nothing(low)
     times = frames.times_of(found.bars)
     length = 1000 * longest(longer)
     near = times[(times > low - length) & (times < high + A_DAY)]
     if len(near):
         begin = min(low, int(near[0]) - A_DAY)
         stop = max(high, int(near[-1]) + length + A_DAY)
-        return _within(again(interval, (begin, min(stop, latest)), True), span)
-    is_later = _is_later(times, found, around, high)
-    return Found(frames.SCHEMA.to_frame(), high if is_later else low)
+        wider = again(interval, (begin, min(stop, latest)), True)
+        return _within(wider, span)
+    # Bars after the range prove that it was answered.
+    is_later = bool(times[-1] >= high) if len(times) else found.until >= end
+    return _nothing(high if is_later else low)
 
 
 # Details
 
 
-def _is_later(times: Times, found: Found, around: Range, high: int) -> bool:
-    """Tell whether the service has bars after a range, so that it has answered it."""
-    if len(times):
-        return bool(times[-1] >= high)
-    return found.until >= around[1]
+def _nothing(until: int) -> Found:
+    return Found(frames.SCHEMA.to_frame(), until)
 
 
 def _within(found: Found, span: Range) -> Found:
     """Return the part of what was found that lies in a range."""
     low, high = span
-    times = frames.times_of(found.bars)
-    begin, end = times.searchsorted([low, high]).tolist()
-    until = max(low, min(found.until, high))
-    return Found(found.bars[begin:end], until)
+    bars = cut(found.bars, span)
+    until = min(found.until, high)
+    return Found(bars, max(low, until))
 
 
 def _no_bars(asked: Asked, low: int) -> NoBarsError:

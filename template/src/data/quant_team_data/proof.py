@@ -57,7 +57,7 @@ def reached(
     if certain <= seen:
         return seen
     market = market_for(series.symbol)
-    due = expected(market, series.interval, seen, certain, now)
+    due = expected(market, series.interval, (seen, certain), now)
     missing = due.first(seen)
     return certain if missing is None else max(seen, missing)
 
@@ -83,7 +83,7 @@ def still_proven(
     holes: list[Range] = []
     for low, high in proven:
         closed = datetime.fromtimestamp(high / 1000, UTC) + length
-        due = expected(market, series.interval, low, high, closed)
+        due = expected(market, series.interval, (low, high), closed)
         missing = due.missing(times, low, high)
         if len(missing):
             holes.append((int(missing[0]), int(missing[-1]) + 1))
