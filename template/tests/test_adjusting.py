@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from .service import Service, fault, ok
 
 SYMBOL = "AAPL.US"
 NOW = datetime(2025, 2, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 SPLIT = Action(date(2020, 8, 31), 4.0)
 # Days around the ex-date, by their dates, and the bars of the case: open, high, low, close.
 DAYS = ["08-24", "08-25", "08-26", "08-27", "08-28", "08-31", "09-01", "09-02", "09-03", "09-04"]
@@ -269,6 +270,18 @@ def test_intraday_it_is_the_first_bar_of_the_date() -> None:
     done = run("2023-05-08", "2023-05-16", interval="1h")
     (applied,) = done.simulation.applied
     assert applied.time == int(datetime(2023, 5, 12, 13, 30, tzinfo=UTC).timestamp() * 1000)
+
+
+def test_a_bar_of_an_hour_at_midnight_utc_belongs_to_the_day_before_in_new_york() -> None:
+    """19:00 on Thursday in New York is 00:00 UTC of Friday: not the ex-date's first bar."""
+    first = datetime(2024, 1, 4, 23, tzinfo=UTC)
+    times = [first, first + HOUR, datetime(2024, 1, 5, 14, 30, tzinfo=UTC)]
+    bars = frames.frame_of([Bar(markets.milliseconds(time), 1, 1, 1, 1, 1) for time in times])
+    know(Action(date(2024, 1, 5), 2.0))
+    places = {SYMBOL: markets.market_of(SYMBOL)}
+    slices = {SYMBOL: cache.Slice(bars, cache.Stored(bars, []))}
+    found = adjusting.find("import:acme", "1h", places, slices)[SYMBOL]
+    assert found.flows == (Flow(2, 2.0, 0.0),)
 
 
 @pytest.mark.parametrize("interval", ["1w", "1M"])

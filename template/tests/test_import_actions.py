@@ -115,6 +115,8 @@ def test_an_import_adds_and_a_blank_says_nothing(tmp_path: Path) -> None:
     assert report.changed == [Action(SPLIT.date, 4.0, 0.5)]
     assert report.unchanged == 1
     assert len(report.known.actions) == 3
+    report = take(tmp_path, "date,cash\n2020-08-31,0.6\n")
+    assert report.changed == [Action(SPLIT.date, 4.0, 0.6)]
     report = take(tmp_path, "date,ratio\n2020-08-31,4\n", replace=True)
     assert (report.known.actions, report.removed) == ([SPLIT], 2)
 

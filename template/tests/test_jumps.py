@@ -58,7 +58,7 @@ def test_a_move_near_a_split_looks_like_one(part: int, noise: float) -> None:
         assert found.ratio == pytest.approx(ratio, rel=0.1)
 
 
-@pytest.mark.parametrize("move", [1.0, 0.85, 1.19, 0.45, 0.6, 0.55, 1.7, 0.012])
+@pytest.mark.parametrize("move", [1.0, 0.85, 1.19, 0.45, 0.6, 0.55, 1.7, 0.012, 0.52, 0.48, 2.08])
 def test_other_moves_do_not(move: float) -> None:
     """What news does to a price is not near a ratio. [jump]"""
     assert not jumps.find(bars_of(move), (), "1d")

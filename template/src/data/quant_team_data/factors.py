@@ -37,6 +37,7 @@ from quant_team_data.tickdb import TickDBClient
 PRICES = ("open", "high", "low", "close")
 HALF_DAY = timedelta(hours=12)
 LARGEST_PART = 20  # of a ratio: 3:2, 11:10
+LARGEST = 1e6  # new shares for an old one, or back
 ROUNDED = 2e-5  # how far a ratio of 0.333333 may be from 1:3
 
 logger = logging.getLogger(__name__)
@@ -152,15 +153,14 @@ def actions_of(factors: Sequence[Factor], symbol: str) -> list[Action]:
         symbol: whose factors they are, for the error.
 
     Raises:
-        DecodeError: `factor_a` is not above 0, or a number is not finite.
+        DecodeError: `factor_a` is not above 0, or beyond reason.
     """
     direction = _direction(factors)
     found: dict[Action, None] = {}
     for factor in _of(factors, direction):
         a = factor.factor_a
         b = factor.factor_b
-        is_usable = 0 < a < math.inf and math.isfinite(b)
-        if not is_usable:
+        if not 1 / LARGEST < a < LARGEST:
             raise answers.invalid(f"an adjustment factor of {symbol} that is not usable", symbol)
         ratio = 1 / a if direction == "forward" else a
         cash = -b / a if direction == "forward" else b
