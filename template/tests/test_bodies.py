@@ -82,7 +82,7 @@ def test_another_coding_is_refused(coding: str) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "deflate, raw"])
 def test_a_bomb_never_takes_more_memory_than_the_limit_and_a_piece(coding: str) -> None:
-    """Two hundred kilobytes that unpack to 200 MiB are left after 32."""
+    """Two hundred kilobytes that unpack to 200 MiB are left after 16."""
     bomb = PACKED[coding](bytes(200 << 20))
     headers = {"Content-Encoding": coding.partition(",")[0]}
     response = httpx2.Response(200, headers=headers, stream=Stream(bomb))
@@ -184,4 +184,4 @@ def test_a_bomb_over_a_connection_is_one_sentence() -> None:
         client = client_of(f"http://127.0.0.1:{port}")
         error = failure(lambda: client.klines("AAPL.US"))
     assert isinstance(error, errors.DecodeError)
-    assert "more than 32 MiB" in str(error)
+    assert "more than 16 MiB" in str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
@@ -322,6 +323,15 @@ def test_whatever_the_library_raises_is_one_sentence(service: Service, raised: E
         error = failure(lambda: client.klines("AAPL.US"))
     assert isinstance(error, errors.TransportError)
     assert type(raised).__name__ in str(error)
+
+
+def test_a_name_that_nobody_knows_is_said(service: Service) -> None:
+    """A slip in the address, or no network; the look-up may pass the next time."""
+    service.replies(socket.gaierror(-2, "Name or service not known"))
+    with service.using() as client:
+        error = failure(lambda: client.klines("AAPL.US"))
+    assert "its name is not known (gaierror): check TICKDB_BASE_URL and the network" in str(error)
+    assert len(service.requests) == 4
 
 
 # --- what a service says

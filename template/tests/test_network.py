@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from quant_team_data import errors, network
-from quant_team_data.network import Deadline, Wire
+from quant_team_data.network import Backend, Deadline, Wire
 from quant_team_data.transport import PATIENCE, HttpTransport, longest
 from tests.rude_server import OK, QUICK, Talk, body, client_of, drips, failure, serving
 
@@ -126,6 +126,42 @@ def test_each_step_gets_what_is_left() -> None:
         client.get("http://127.0.0.1/")
     assert stream.timeouts == [6, 6, 6, 6, 6, 5, 4, 3, 2, 1]
     assert deadline.is_over
+
+
+class Refusing(httpcore2.NetworkBackend):
+    """Addresses of which each is silent for three seconds."""
+
+    def __init__(self, timer: Timer) -> None:
+        self.timer = timer
+        self.asked: list[tuple[str, float | None]] = []
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *rest: object
+    ) -> httpcore2.NetworkStream:
+        self.asked.append((host, timeout))
+        self.timer.now += timeout or 3
+        raise httpcore2.ConnectTimeout("silent")
+
+
+def test_many_silent_addresses_end_at_the_deadline() -> None:
+    """A name may have many: together they get no more time than one."""
+    timer = Timer()
+    deadline = Deadline(timer)
+    below = Refusing(timer)
+    hosts = [f"10.0.0.{number}" for number in range(9)]
+    backend = Backend(deadline, below, resolve=lambda host, port: hosts)
+    deadline.start(8)
+    with pytest.raises(httpcore2.TimeoutException):
+        backend.connect_tcp("many.example", 443, timeout=3)
+    assert below.asked == [("10.0.0.0", 3), ("10.0.0.1", 3), ("10.0.0.2", 2)]
+
+
+def test_the_last_refusal_counts() -> None:
+    """Where no address accepts a connection."""
+    backend = Backend(Deadline(), Refusing(Timer()), resolve=lambda host, port: ["10.0.0.1"])
+    with pytest.raises(httpcore2.ConnectTimeout, match="silent"):
+        backend.connect_tcp("one.example", 443)
+    assert network.addresses_of("127.0.0.1", 1) == ["127.0.0.1"]
 
 
 def test_a_new_request_has_its_own_time() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import httpcore2
 import httpx2
 
-MOST_BYTES = 32 << 20  # unpacked: 32 MiB; the largest page of bars has 0.2
+MOST_BYTES = 16 << 20  # unpacked: 16 MiB; a page of 1,000 bars has 0.2
 PIECE = 1 << 20  # bytes that are unpacked at once
 CODINGS = "gzip, deflate"  # what is asked for
 PLAIN = ("", "identity")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import socket
 import ssl
 import threading
 import time
@@ -28,6 +29,7 @@ LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", 
 JUST = 0.01  # seconds: less is over
 
 Monotonic = Callable[[], float]  # seconds since any moment
+Resolve = Callable[[str, int], list[str]]  # takes a host and a port
 
 
 class Deadline(threading.local):
@@ -70,14 +72,17 @@ class Backend(httpcore2.NetworkBackend):
     Args:
         deadline: shared with whoever starts requests.
         below: opens the connections; default: sockets of this machine.
+        resolve: returns the addresses of a host and a port; default: the system's look-up.
     """
 
     def __init__(
         self,
         deadline: Deadline,
         below: httpcore2.NetworkBackend | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._deadline = deadline
+        self._resolve = resolve or addresses_of
         self._below = below or httpcore2.SyncBackend()
 
     def connect_tcp(
@@ -88,10 +93,33 @@ class Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Open a connection."""
-        left = self._deadline.within(timeout)
-        opened = self._below.connect_tcp(host, port, left, local_address, socket_options)
-        return _Stream(opened, self._deadline)
+        """Open a connection to the first address of a host that accepts one.
+
+        Raises:
+            OSError: the host has no address.
+            httpcore2.NetworkError: none accepts one.
+            httpcore2.TimeoutException: nor did the last in time.
+        """
+        failed: Exception = httpcore2.ConnectError("no address")
+        for address in self._resolve(host, port):
+            left = self._deadline.within(timeout)
+            try:
+                opened = self._below.connect_tcp(address, port, left, local_address, socket_options)
+            except (httpcore2.NetworkError, httpcore2.TimeoutException) as error:
+                failed = error
+                continue
+            return _Stream(opened, self._deadline)
+        raise failed
+
+
+def addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, each once, in the order in which the system would try them.
+
+    Raises:
+        OSError: it has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(place[0]) for *_, place in found))
 
 
 class Wire(httpx2.BaseTransport):

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -28,7 +27,6 @@ from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.retries import (
     Jitter,
     facts_of,
-    http_date,
     json_of,
     until_answered,
 )
@@ -222,9 +220,6 @@ class Caller:
         sleep: waits for seconds before a request is sent again.
         jitter: picks a wait between two numbers of seconds.
         ask_plan: returns the plan as key status says, or None; the limiter calls it.
-
-    Attributes:
-        ahead: by how much this machine's clock is ahead of the service's.
     """
 
     def __init__(
@@ -242,7 +237,6 @@ class Caller:
         self.base_url = base_url
         self.limiter = limiter
         self.clock = clock
-        self.ahead = timedelta()
         self._sleep = sleep
         self._jitter = jitter
         self._ask_plan = ask_plan
@@ -271,9 +265,6 @@ class Caller:
             self.limiter.acquire(self._ask_plan)
         asked = params.get("symbol", params.get("symbols"))
         found = self._send(path, params, timeout, asked)
-        theirs = http_date(found.headers.get("Date"))
-        if theirs is not None:
-            self.ahead = max(self.clock() - theirs, timedelta())
         if self.limiter and found.status_code == 429:
             _learn(self.limiter, json_of(found))
         return Response(
