@@ -205,6 +205,7 @@ def test_the_limit_is_capped_without_a_word(limit: int, count: int) -> None:
         ),
         ("market/kline", {"symbol": "NOSUCHTHING.US", "interval": "1h"}, 404, 2002),
         ("market/kline", {"symbol": "what?", "interval": "1h"}, 400, 2005),
+        ("market/kline", {"symbol": "A" * 33, "interval": "1h"}, 400, 2005),
         ("market/kline", {"symbol": "000001", "interval": "1h"}, 400, "AMBIGUOUS_SYMBOL"),
         ("market/kline", {"symbol": "AAPL.US", "interval": "1h", "type": "crypto"}, 400, 2006),
         ("market/kline/latest", {"symbol": "AAPL.US"}, 400, "2001"),  # the article's call

@@ -14,6 +14,7 @@ from quant_team_data.sandbox_symbols import LISTED
 
 MAX_BARS = 1000  # of one answer
 MAX_SYMBOLS = 50  # of one request
+LONGEST_SYMBOL = 32
 DEFAULT_LIMIT = 100
 ADJUSTMENTS = ("none", "forward", "backward")
 UNTRADED = ("forex", "indices")  # types without an order book
@@ -173,7 +174,7 @@ def _listed(symbol: str, type: str | None) -> Requested:
     Raises:
         RequestError: it is not a symbol, not a listed one, or of another type.
     """
-    if not SYMBOL.fullmatch(symbol):
+    if len(symbol) > LONGEST_SYMBOL or not SYMBOL.fullmatch(symbol):
         raise RequestError(400, 2005, "Unsupported symbol format")
     name = markets.canonical(symbol)
     if sandbox_symbols.is_ambiguous(symbol):
