@@ -17,7 +17,7 @@ from quant_team_backtest.adjusting import AdjustmentError
 from quant_team_backtest.checks import check
 from quant_team_backtest.prepare import prepare
 from quant_team_backtest.simulation import Flow
-from quant_team_data import actions, cache, frames, real_moves
+from quant_team_data import actions, cache, calendars, frames, markets, real_moves
 from quant_team_data.actions import Action
 from quant_team_data.cache import Series
 from quant_team_data.messages import Bar
@@ -97,6 +97,28 @@ def test_no_walk_of_small_moves_looks_like_a_split(moves: list[float]) -> None:
 # In a run
 
 
+def test_within_a_day_a_price_may_halve() -> None:
+    """A split comes overnight: on bars of an hour only the first of a date is judged. [jump]"""
+    opens = calendars.due(
+        markets.market_of("AAPL.US"),
+        "1h",
+        actions.stamp(date(2024, 1, 2)),
+        actions.stamp(date(2024, 3, 1)),
+        today=NOW.date(),
+    ).opens
+    for place, is_refused in ((3, False), (7, True)):  # 7 bars a day
+        prices = np.where(np.arange(len(opens)) < place, 100.0, 50.0)
+        found = []
+        for time, price in zip(opens.tolist(), prices.tolist(), strict=True):
+            found.append(Bar(time, price, price, price, price, 1e6))
+        cache.put(Series.of("import:acme", "AAPL.US", "1h"), frames.frame_of(found), now=NOW)
+        if is_refused:
+            with pytest.raises(AdjustmentError, match="on 2024-01-03"):
+                warnings(interval="1h")
+        else:
+            assert not warnings(interval="1h")
+
+
 def keep(
     move: float,
     symbol: str = "AAPL.US",
@@ -116,13 +138,17 @@ def keep(
     cache.read_through(series, *span, lambda low, high: frames.frame_of(found), now=NOW)
 
 
-def warnings(symbol: str = "AAPL.US", source: str = "import:acme") -> list[str]:
+def warnings(
+    symbol: str = "AAPL.US",
+    source: str = "import:acme",
+    interval: str = "1d",
+) -> list[str]:
     """Return what a run's check says."""
 
     def hold(bars: dict[str, pl.DataFrame], parameters: dict[str, Any]) -> dict[str, pl.Series]:
         return {symbol: pl.Series(np.ones(len(bars[symbol])))}
 
-    strategy = Strategy("hold", "hold", (symbol,), "1d", {}, hold)
+    strategy = Strategy("hold", "hold", (symbol,), interval, {}, hold)
     days = ("2024-01-02", "2024-02-29")
     prepared = prepare(project_root(), strategy, None, days, source=source)
     return check(prepared).warnings

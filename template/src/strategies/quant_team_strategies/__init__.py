@@ -52,7 +52,9 @@ class StrategyModule(Protocol):
 
         Args:
             bars: for each symbol a frame of `time` (Datetime ms UTC, the bar's open), `open`,
-                `high`, `low`, `close`, `volume` (Float64), in time order.
+                `high`, `low`, `close`, `volume` (Float64), in time order. Prices of a stock move as
+                if splits had not been and dividends were reinvested, from the raw first bar on:
+                use their changes, not their levels.
             parameters: all parameters, by name.
 
         Returns:
