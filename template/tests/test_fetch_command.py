@@ -106,17 +106,17 @@ ALL = (3, 4, 5, 6, 7, 10, 11, 12, 13)
     [
         (ALL, asked(), "100.0%", ""),
         (ALL, asked(last=day(1, 7)), "100.0%", "later bars have not closed yet"),
-        (ALL[2:], asked(), "100.0%", "2 bars missing at the start"),
-        (ALL[1:], asked(), "100.0%", "1 bar missing at the start"),
+        (ALL[2:], asked(), "100.0%", "starts late: 2 bars missing, or not listed yet"),
+        (ALL[1:], asked(), "100.0%", "starts late: 1 bar missing, or not listed yet"),
         (ALL[2:], asked(since=day(5, 6)), "100.0%", "the plan has bars from 2024-06-05 on"),
-        (ALL[:-3], asked(), "100.0%", "3 bars missing at the end"),
+        (ALL[:-3], asked(), "100.0%", "ends early: 3 bars missing, or delisted"),
         (
             (*ALL[:3], *ALL[4:]),
             asked(),
             "88.9%",
             "BELOW 99%: 1 bar missing, see `quant data verify --gaps`",
         ),
-        ((), asked(), "-", "9 bars missing at the start"),
+        ((), asked(), "-", "starts late: 9 bars missing, or not listed yet"),
         ((), asked(first=day(15, 6), last=day(1, 7)), "-", "later bars have not closed yet"),
     ],
 )

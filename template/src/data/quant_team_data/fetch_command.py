@@ -197,7 +197,7 @@ def _ends_missing(bars: pl.DataFrame, market: Any, asked: Asked) -> list[str]:
     last = bars["time"][-1] if len(bars) else asked.span.stop
     after = sum(gap.bars for gap in missing if gap.first > last)
     if after:
-        remarks.append(f"{counted(after, 'bar')} missing at the end")
+        remarks.append(f"ends early: {counted(after, 'bar')} missing, or delisted")
     if asked.span.stop > asked.now:
         remarks.append("later bars have not closed yet")
     return remarks
@@ -207,4 +207,4 @@ def _none_before(count: int, asked: Asked) -> str:
     since = asked.since
     if since is not None and since > asked.span.first:
         return f"the plan has bars from {since:%Y-%m-%d} on"
-    return f"{counted(count, 'bar')} missing at the start"
+    return f"starts late: {counted(count, 'bar')} missing, or not listed yet"
