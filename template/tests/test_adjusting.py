@@ -145,13 +145,18 @@ def test_adjusted_prices_with_a_list_are_refused() -> None:
         run()
 
 
+def still(time: int, price: float = 100.0) -> Bar:
+    """Return a bar that does not move."""
+    return Bar(time, price, price, price, price, 1e6)
+
+
 def flat(first: str, last: str, price: float = 100.0, interval: str = "1d") -> pl.DataFrame:
     """Return bars that never move."""
     market = markets.market_of(SYMBOL)
     low = actions.stamp(date.fromisoformat(first))
     high = actions.stamp(date.fromisoformat(last)) + actions.DAY_MS
     opens = calendars.due(market, interval, low, high, today=NOW.date()).opens
-    return frames.frame_of([Bar(time, price, price, price, price, 1e6) for time in opens.tolist()])
+    return frames.frame_of(still(time, price) for time in opens.tolist())
 
 
 def test_unknown_and_none_are_not_the_same() -> None:
@@ -216,7 +221,11 @@ def test_signals_see_total_returns_and_begin_raw() -> None:
 
 def test_no_bar_depends_on_what_is_ex_after_it() -> None:
     """Cut anywhere, what a strategy sees is the beginning of what it saw. [actions]"""
-    flows = (Flow(2, 1.0, 5.0), Flow(5, 4.0, 0.0), Flow(8, 0.1, 0.0))
+    flows = (
+        Flow(2, 1.0, 5.0),
+        Flow(5, 4.0, 0.0),
+        Flow(8, 0.1, 0.0),
+    )
     whole = signals(case(), flows)
     for count in range(1, len(whole)):
         known = tuple(flow for flow in flows if flow.bar < count)
@@ -246,7 +255,10 @@ def test_an_ex_date_without_a_bar_counts_at_the_next() -> None:
     """A halt on the ex-date delays it; two actions before one bar are one. [actions]"""
     bars = case().filter(pl.col("time") != case()["time"][5])
     keep(bars)
-    know(Action(date(2020, 8, 31), 2.0), Action(date(2020, 9, 1), 2.0, 1.0))
+    know(
+        Action(date(2020, 8, 31), 2.0),
+        Action(date(2020, 9, 1), 2.0, 1.0),
+    )
     done = run(allow_incomplete=True)
     (applied,) = done.simulation.applied
     assert (applied.before, applied.after) == (199, 796)
@@ -269,14 +281,15 @@ def test_intraday_it_is_the_first_bar_of_the_date() -> None:
     know(Action(date(2023, 5, 12), 1.0, 1.0))
     done = run("2023-05-08", "2023-05-16", interval="1h")
     (applied,) = done.simulation.applied
-    assert applied.time == int(datetime(2023, 5, 12, 13, 30, tzinfo=UTC).timestamp() * 1000)
+    opened = datetime(2023, 5, 12, 13, 30, tzinfo=UTC)
+    assert applied.time == markets.milliseconds(opened)
 
 
 def test_a_bar_of_an_hour_at_midnight_utc_belongs_to_the_day_before_in_new_york() -> None:
     """19:00 on Thursday in New York is 00:00 UTC of Friday: not the ex-date's first bar."""
     first = datetime(2024, 1, 4, 23, tzinfo=UTC)
     times = [first, first + HOUR, datetime(2024, 1, 5, 14, 30, tzinfo=UTC)]
-    bars = frames.frame_of([Bar(markets.milliseconds(time), 1, 1, 1, 1, 1) for time in times])
+    bars = frames.frame_of(still(markets.milliseconds(time)) for time in times)
     know(Action(date(2024, 1, 5), 2.0))
     places = {SYMBOL: markets.market_of(SYMBOL)}
     slices = {SYMBOL: cache.Slice(bars, cache.Stored(bars, []))}
@@ -338,7 +351,10 @@ FACTOR = {
 def fetched(service: Service) -> Service:
     """TickDB's bars of the case in the cache: only the list is asked for."""
     series = Series.of("tickdb", SYMBOL, "1d")
-    span = (datetime(2020, 8, 24, tzinfo=UTC), datetime(2020, 9, 5, tzinfo=UTC))
+    span = (
+        datetime(2020, 8, 24, tzinfo=UTC),
+        datetime(2020, 9, 5, tzinfo=UTC),
+    )
     cache.read_through(series, *span, lambda low, high: case(), now=NOW)
     return service
 

@@ -46,17 +46,29 @@ def test_both_directions_say_the_same(
     assert actions_of([factor(*forward, None)], "X") == [action]
 
 
-@given(st.floats(0.01, 100), st.floats(0, 50), st.floats(60, 1000))
+@given(
+    st.floats(0.01, 100),
+    st.floats(0, 50),
+    st.floats(60, 1000),
+)
 def test_what_a_holder_has_is_what_the_factor_says(ratio: float, cash: float, old: float) -> None:
     """An old share is worth its new shares and the cash."""
-    (action,) = actions_of([factor(1 / ratio, -cash / ratio)], "X") or [Action(DAY)]
+    moved = factor(1 / ratio, -cash / ratio)
+    found = actions_of([moved], "X")
+    (action,) = found or [Action(DAY)]
     new = old / ratio - cash / ratio
     assert action.ratio * new + action.cash == pytest.approx(old, rel=1e-4)
 
 
 @pytest.mark.parametrize(
     ("a", "ratio"),
-    [(0.333333, 3.0), (0.142857, 7.0), (0.666667, 1.5), (0.909091, 1.1), (0.995, 1 / 0.995)],
+    [
+        (0.333333, 3.0),
+        (0.142857, 7.0),
+        (0.666667, 1.5),
+        (0.909091, 1.1),
+        (0.995, 1 / 0.995),
+    ],
 )
 def test_a_rounded_ratio_is_what_it_stands_for(a: float, ratio: float) -> None:
     """Six digits of a third are 3:1; a dividend written as a factor stays as it is."""

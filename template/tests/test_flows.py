@@ -21,24 +21,30 @@ FREE = Assumptions(
     borrow_rate=0.0,
 )
 SPLIT = Flow(2, 4.0)
+FLAT = [100.0, 100, 100, 100]
+FALLEN = [100.0, 100, 25, 25]
+HELD = [1.0, 1, 1, 1]
+LATE = [0.0, 1, 1, 1]
 
 
 def make(
-    opens: list[float],
-    closes: list[float],
+    prices: list[float],
     *flows: Flow,
+    closes: list[float] | None = None,
     volume: float = 1e9,
     fractional: bool = False,
     length: int = DAY,
 ) -> Bars:
-    """Return daily bars, which close when the next opens or earlier."""
-    opened = np.arange(len(opens), dtype=np.int64) * DAY
+    """Return daily bars that close at the price they opened at, unless closes are given."""
+    count = len(prices)
+    opened = np.arange(count, dtype=np.int64) * DAY
+    opens = np.array(prices, dtype=float)
     return Bars(
         opened=opened,
         closed=opened + length,
-        open=np.array(opens, dtype=float),
-        close=np.array(closes, dtype=float),
-        volume=np.full(len(opens), volume),
+        open=opens,
+        close=opens if closes is None else np.array(closes),
+        volume=np.full(count, volume),
         fractional=fractional,
         flows=flows,
     )
@@ -55,17 +61,18 @@ def run(bars: Bars, weights: list[float], **changes: Any) -> Simulation:
 @pytest.mark.parametrize("weight", [1.0, -1.0])
 def test_a_split_without_a_move_changes_no_equity(length: int, fill: str, weight: float) -> None:
     """Ten shares become forty at a fourth of the price, long or short. [actions]"""
-    bars = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT, length=length)
+    bars = make(FALLEN, SPLIT, length=length)
     done = run(bars, [weight] * 4, fill=fill)
     assert done.equity == pytest.approx([1000.0] * 4, abs=1e-9)
     assert done.positions == {"X": 40 * weight}
     (applied,) = done.applied
-    assert (applied.time, applied.before, applied.after) == (2 * DAY, 10 * weight, 40 * weight)
+    assert applied.time == 2 * DAY
+    assert (applied.before, applied.after) == (10 * weight, 40 * weight)
 
 
 def test_a_dividend_is_paid_in_cash_and_shorts_pay_it() -> None:
     """Who holds ten shares gets ten times 3.00, who is short pays it. [actions]"""
-    bars = make([100, 100, 97, 97], [100, 100, 97, 97], Flow(2, 1.0, 3.0))
+    bars = make([100, 100, 97, 97], Flow(2, 1.0, 3.0))
     held = run(bars, [1, 1, 1, 0])
     assert held.equity == pytest.approx([1000] * 4)
     assert held.applied[0].dividend == 30
@@ -78,27 +85,27 @@ def test_a_dividend_is_paid_in_cash_and_shorts_pay_it() -> None:
 
 def test_who_buys_on_the_ex_date_gets_nothing() -> None:
     """The flow comes before the fill at the same open. [actions]"""
-    bars = make([100, 100, 25, 25], [100, 100, 25, 25], Flow(2, 4.0, 3.0))
-    done = run(bars, [0, 1, 1, 1])
+    bars = make(FALLEN, Flow(2, 4.0, 3.0))
+    done = run(bars, LATE)
     assert done.positions == {"X": 40}
     assert not done.applied
 
 
 def test_a_fraction_of_a_share_is_paid_out_at_the_open() -> None:
     """Ten shares at 3:7 are 4.28: four are held, 0.28 become cash at the ex-date's open. [actions]"""
-    bars = make([100, 100, 240, 240], [100, 100, 240, 240], Flow(2, 3 / 7))
-    done = run(bars, [1] * 4)
+    bars = make([100, 100, 240, 240], Flow(2, 3 / 7))
+    done = run(bars, HELD)
     assert done.positions == {"X": 4}
     assert done.applied[0].fraction == pytest.approx(2 / 7 * 240)
     assert done.equity[-1] == pytest.approx(30 / 7 * 240)
-    kept = run(replace(bars, fractional=True), [1] * 4)
+    kept = run(replace(bars, fractional=True), HELD)
     assert kept.positions == {"X": pytest.approx(30 / 7)}
 
 
 def test_a_position_that_becomes_less_than_a_share_is_closed() -> None:
     """A reverse split of 1:50 pays all ten shares out, and that is the end of a trade."""
-    bars = make([100, 100, 5000, 5000], [100, 100, 5000, 5000], Flow(2, 1 / 50))
-    done = run(bars, [1] * 4)
+    bars = make([100, 100, 5000, 5000], Flow(2, 1 / 50))
+    done = run(bars, HELD)
     assert not done.positions
     (trade,) = done.trades
     assert trade.pnl == pytest.approx(0)
@@ -107,7 +114,7 @@ def test_a_position_that_becomes_less_than_a_share_is_closed() -> None:
 
 def test_a_trade_over_a_split_earns_what_it_earned() -> None:
     """Bought at 100, split 4:1 with 2.00 of cash, sold at 30: 40 * 30 + 20 - 1000. [actions]"""
-    bars = make([100, 100, 25, 30, 30], [100, 100, 25, 30, 30], Flow(2, 4.0, 2.0))
+    bars = make([100, 100, 25, 30, 30], Flow(2, 4.0, 2.0))
     done = run(bars, [1, 1, 0, 0, 0])
     (trade,) = done.trades
     assert (trade.quantity, trade.entry, trade.exit) == (40, 25, 30)
@@ -117,7 +124,7 @@ def test_a_trade_over_a_split_earns_what_it_earned() -> None:
 
 def test_what_an_order_still_has_to_fill_is_split_too() -> None:
     """Four of ten shares are filled, then each of the other six becomes four. [actions]"""
-    bars = make([100, 100, 25, 25, 25], [100, 100, 25, 25, 25], SPLIT, volume=40.0)
+    bars = make([100, 100, 25, 25, 25], SPLIT, volume=40.0)
     done = run(bars, [1] * 5, participation=0.1, expire_after=9)
     assert [fill.quantity for fill in done.fills] == [4, 4, 4, 4]
     assert done.positions == {"X": 4 * 4 + 12}
@@ -128,16 +135,20 @@ def test_what_an_order_still_has_to_fill_is_split_too() -> None:
 
 def test_an_order_in_money_needs_no_change() -> None:
     """Decided before the split and filled after it, an order buys four times the shares."""
-    bars = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT)
-    assert run(bars, [0, 1, 1, 1]).positions == {"X": 40}
+    bars = make(FALLEN, SPLIT)
+    assert run(bars, LATE).positions == {"X": 40}
 
 
 def test_another_symbol_sees_the_position_at_its_new_price() -> None:
     """Between the ex-date's open and its close, the mark is the last close as it is then."""
-    held = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT)
+    held = make(FALLEN, SPLIT)
     opened = held.opened + DAY // 2
     other = replace(held, opened=opened, closed=opened + DAY // 4, flows=())
-    other = replace(other, open=np.full(4, 10.0), close=np.full(4, 10.0))
+    other = replace(
+        other,
+        open=np.full(4, 10.0),
+        close=np.full(4, 10.0),
+    )
     weights = {"X": np.ones(4), "Y": np.array([0, 0, 0.5, 0.5])}
     done = simulate({"X": held, "Y": other}, weights, FREE)
     assert done.equity == pytest.approx(1000)
@@ -147,17 +158,21 @@ def test_another_symbol_sees_the_position_at_its_new_price() -> None:
 def test_borrow_is_paid_on_the_new_price() -> None:
     """A split without a move changes no fee."""
     rates = {"borrow_rate": 0.5}
-    split = make([100, 100, 25, 25], [100, 100, 25, 25], SPLIT, length=DAY // 3)
-    plain = make([100] * 4, [100] * 4, length=DAY // 3)
+    split = make(FALLEN, SPLIT, length=DAY // 3)
+    plain = make(FLAT, length=DAY // 3)
     fees = run(split, [-1] * 4, **rates).equity
-    assert fees == pytest.approx(run(plain, [-1] * 4, **rates).equity, abs=1e-9)
+    expected = run(plain, [-1] * 4, **rates).equity
+    assert fees == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("flow", [Flow(0, 2.0), Flow(4, 2.0), Flow(2, 0.0), Flow(2, 1.0, 100.0)])
+@pytest.mark.parametrize(
+    "flow",
+    [Flow(0, 2.0), Flow(4, 2.0), Flow(2, 0.0), Flow(2, 1.0, 100.0)],
+)
 def test_what_leaves_nothing_is_refused(flow: Flow) -> None:
     """A ratio of zero, a dividend of the whole price, a bar that there is not."""
     with pytest.raises(EngineError, match="not possible"):
-        run(make([100.0] * 4, [100.0] * 4, flow), [1] * 4)
+        run(make(FLAT, flow), HELD)
 
 
 class Case(NamedTuple):
@@ -200,7 +215,7 @@ def raw_of(case: Case) -> Bars:
             flows.append(Flow(bar, flow.ratio, cash))
         opens[bar] *= scale
         closes[bar] *= scale
-    return make(opens, closes, *flows, fractional=True)
+    return make(opens, *flows, closes=closes, fractional=True)
 
 
 @settings(max_examples=150, deadline=None)
@@ -213,7 +228,7 @@ def test_flows_on_raw_prices_are_a_run_on_adjusted_ones(case: Case, data: st.Dat
     count = len(case.opens)
     first = data.draw(st.sampled_from([0.2, 0.7, -0.4]))
     weights = [first + 0.01 * (bar % 2) for bar in range(count)]
-    adjusted = make(case.opens, case.closes, fractional=True)
+    adjusted = make(case.opens, closes=case.closes, fractional=True)
     expected = run(adjusted, weights)
     found = run(raw_of(case), weights)
     if not expected.ruined:

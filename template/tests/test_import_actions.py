@@ -169,6 +169,11 @@ def test_imported_actions_are_locked_like_bars(tmp_path: Path) -> None:
     assert actions.check(known, lock.read(), first, last) == (True, [])
     changed = take(tmp_path, "date,cash\n2020-08-07,0.80\n").known
     assert actions.check(changed, lock.read(), first, last) == (False, lines)
-    assert actions.check(changed, lock.read(), date(2020, 9, 1), last) == (True, [])
+    assert actions.check(
+        changed,
+        lock.read(),
+        date(2020, 9, 1),
+        last,
+    ) == (True, [])
     none = take(tmp_path, "date,cash\n", replace=True).known
     assert actions.check(none, lock.read(), first, last) == (False, lines)

@@ -47,7 +47,10 @@ def bars_of(*moves: float, symbol: str = "") -> pl.DataFrame:
     return frames.frame_of(found)
 
 
-@pytest.mark.parametrize("part", [2, 3, 4, 5, 7, 10, 15, 20, 25, 50, 100])
+@pytest.mark.parametrize(
+    "part",
+    [2, 3, 4, 5, 7, 10, 15, 20, 25, 50, 100],
+)
 @pytest.mark.parametrize("noise", [0.972, 1.0, 1.028])
 def test_a_move_near_a_split_looks_like_one(part: int, noise: float) -> None:
     """From 2:1 up, and back, within 3 percent, however far the bars are apart. [jump]"""
@@ -58,13 +61,19 @@ def test_a_move_near_a_split_looks_like_one(part: int, noise: float) -> None:
         assert found.ratio == pytest.approx(ratio, rel=0.1)
 
 
-@pytest.mark.parametrize("move", [1.0, 0.85, 1.19, 0.45, 0.6, 0.55, 1.7, 0.012, 0.52, 0.48, 2.08])
+@pytest.mark.parametrize(
+    "move",
+    [1.0, 0.85, 1.19, 0.45, 0.6, 0.55, 1.7, 0.012, 0.52, 0.48, 2.08],
+)
 def test_other_moves_do_not(move: float) -> None:
     """What news does to a price is not near a ratio. [jump]"""
     assert not jumps.find(bars_of(move), (), "1d")
 
 
-@pytest.mark.parametrize(("move", "ratio"), [(2 / 3, 1.5), (3 / 4, 4 / 3), (1.5, 2 / 3)])
+@pytest.mark.parametrize(
+    ("move", "ratio"),
+    [(2 / 3, 1.5), (3 / 4, 4 / 3), (1.5, 2 / 3)],
+)
 def test_small_splits_are_only_possible(move: float, ratio: float) -> None:
     """Near 3:2 and 4:3 real moves are as likely. [jump]"""
     (found,) = jumps.find(bars_of(move), (), "1d")
@@ -82,7 +91,10 @@ def test_a_known_split_explains_its_move_and_no_other() -> None:
 
 def test_within_a_week_the_close_counts_too() -> None:
     """A split in the middle of a week leaves its open alone."""
-    bars = bars_of(1.0).with_columns(close=pl.Series([100.0, 25.0]), low=pl.lit(25.0))
+    bars = bars_of(1.0).with_columns(
+        close=pl.Series([100.0, 25.0]),
+        low=pl.lit(25.0),
+    )
     assert not jumps.find(bars, (), "1d")
     (found,) = jumps.find(bars, (), "1w")
     assert found.ratio == 4
@@ -134,7 +146,10 @@ def keep(
             price = 100.0 * (move if day >= JUMP else 1.0)
             found.append(Bar(actions.stamp(day), price, price, price, price, 1e6))
     series = Series.of(source, symbol, "1d")
-    span = (datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC))
+    span = (
+        datetime(2024, 1, 2, tzinfo=UTC),
+        datetime(2024, 3, 1, tzinfo=UTC),
+    )
     cache.read_through(series, *span, lambda low, high: frames.frame_of(found), now=NOW)
 
 
@@ -158,7 +173,10 @@ def know(*found: Action) -> None:
     actions.keep(actions.series_of("import:acme", "AAPL.US"), found, NOW)
 
 
-@pytest.mark.parametrize(("move", "words"), [(0.2, "5:1"), (10.1, "1:10"), (0.51, "2:1")])
+@pytest.mark.parametrize(
+    ("move", "words"),
+    [(0.2, "5:1"), (10.1, "1:10"), (0.51, "2:1")],
+)
 def test_a_likely_split_stops_a_run(move: float, words: str) -> None:
     """The date and the ratio stand in the sentence. [jump]"""
     keep(move)

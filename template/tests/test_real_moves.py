@@ -35,7 +35,8 @@ def test_a_move_is_a_line_of_data_lock(tmp_path: Path) -> None:
     assert rows[3].endswith(" alice 2025-03-03T12:00:00Z guidance")
     assert rows[1:] == sorted(rows[1:])
     assert all(lock.ROW.fullmatch(row) for row in rows[1:])
-    assert real_moves.dates("META.US", lock.read()) == [date(2022, 10, 3), date(2022, 10, 27)]
+    found = real_moves.dates("META.US", lock.read())
+    assert found == [date(2022, 10, 3), date(2022, 10, 27)]
     assert real_moves.dates("00700.HK", lock.read()) == [date(2021, 1, 4)]
     assert not real_moves.dates("AAPL.US", lock.read())
 
