@@ -33,10 +33,12 @@ class TypedCaller(Caller):
     Attributes:
         skew: by how much this machine's clock is ahead of the service's; negative: behind.
         server: how the service calls itself, or None.
+        has_warned: a clock that is far off has been reported.
     """
 
     skew: timedelta = timedelta()
     server: str | None = None
+    has_warned: bool = False
 
     def request(
         self,
@@ -52,6 +54,19 @@ class TypedCaller(Caller):
         self.skew = timedelta() if theirs is None else self.clock() - theirs
         self.server = response.headers.get("Server")
         return response
+
+    def require_sandbox(self) -> None:
+        """Refuse a service on this machine that is not the sandbox.
+
+        Raises:
+            ConfigError: the last answer came from another one.
+        """
+        if SANDBOX_SERVER not in (self.server or ""):
+            raise errors.ConfigError(
+                f"The server at {self.base_url} is not `quant sandbox`, so its bars are not kept: "
+                "in .env, write TICKDB_BASE_URL=sandbox, or the address that `quant sandbox` "
+                "prints."
+            )
 
     def get(
         self,

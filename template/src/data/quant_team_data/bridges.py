@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, time
 
-from quant_team_data.expected import expected, market_for
-from quant_team_data.markets import INTERVALS
+from quant_team_data import calendars, trading_days
+from quant_team_data.calendars import CalendarError
+from quant_team_data.expected import market_for
+from quant_team_data.markets import INTERVALS, Market, milliseconds
 from quant_team_data.ranges import Range
 from quant_team_data.series import Series
+
+# Before it, no calendar knows.
+KNOWN_FROM = milliseconds(datetime.combine(trading_days.FIRST, time(), UTC))
 
 
 def bridged(
@@ -25,13 +30,32 @@ def bridged(
     if series.interval not in INTERVALS:
         return proven  # of splits and dividends
     market = market_for(series.symbol)
+    if market is None:
+        return proven
     found: list[Range] = []
     for low, high in proven:
-        if found and market is not None:
-            begin, end = found[-1]
-            due = expected(market, series.interval, end, low, now)
-            if due.first(end) is None:
-                found[-1] = (begin, high)
-                continue
-        found.append((low, high))
+        if found and not _is_any_due(market, series.interval, (found[-1][1], low), now):
+            found[-1] = (found[-1][0], high)
+        else:
+            found.append((low, high))
     return found
+
+
+# Details
+
+
+def _is_any_due(
+    market: Market,
+    interval: str,
+    span: Range,
+    now: datetime,
+) -> bool:
+    """Tell whether the calendar has a bar that opens in a range, or does not know."""
+    low, high = span
+    if low < KNOWN_FROM:
+        return True
+    try:
+        due = calendars.due(market, interval, low, high, today=now.date())
+    except CalendarError:
+        return True
+    return len(due.opens) > 0

@@ -13,14 +13,9 @@ stored.
 from __future__ import annotations
 
 import contextlib
-import functools
-import io
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -28,60 +23,25 @@ import polars as pl
 from quant_team_data import adding, frames, proof, ranges
 from quant_team_data.adding import UNKNOWN, Addition, Basis
 from quant_team_data.bridges import bridged
+from quant_team_data.cache_files import CacheError as CacheError
+from quant_team_data.cache_files import Stored as Stored
+from quant_team_data.cache_files import load as load
+from quant_team_data.cache_files import save
+from quant_team_data.cache_files import stored_series as stored_series
 from quant_team_data.frames import SCHEMA
-from quant_team_data.markets import INTERVALS, bar_end, milliseconds
+from quant_team_data.markets import bar_end, milliseconds
 from quant_team_data.proof import Found
 from quant_team_data.ranges import FOREVER, Range, joined, without
 from quant_team_data.series import FACTORS as FACTORS
-from quant_team_data.series import FOLDER
 from quant_team_data.series import Series as Series
 from quant_team_utils import files
-from quant_team_utils.errors import QuantError
-from quant_team_utils.paths import project_root
 
-VERSION = 2  # of the manifest; before it, empty and short answers were taken for the end of the bars
 REREAD = 3  # bars before a new range that are fetched again, to notice a revision
-DAMAGED = (
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-    KeyError,
-    TypeError,
-    ValueError,
-)
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 logger = logging.getLogger(__name__)
 
 Fetch = Callable[[datetime, datetime], Found | pl.DataFrame]
-
-
-class CacheError(QuantError):
-    """The cache does not hold the requested bars, or cannot be used."""
-
-
-class Stored(NamedTuple):
-    """A file's content.
-
-    Attributes:
-        bars: a frame of `SCHEMA`, in time order.
-        proven: the ranges that are proven, in order and apart.
-        prices: of an import, whether its prices are "raw" or "adjusted", or "unknown".
-        is_damaged: there is a file, but it cannot be used; so there are no bars.
-    """
-
-    bars: pl.DataFrame
-    proven: list[Range]
-    prices: str = UNKNOWN
-    is_damaged: bool = False
-
-    def lacks(
-        self,
-        low: int,
-        high: int,
-    ) -> list[Range]:
-        """Return what is not proven of a range, in milliseconds UTC."""
-        return without([(low, high)], self.proven)
 
 
 class Slice(NamedTuple):
@@ -150,7 +110,7 @@ def read_through(
                 begin = _reread_from(stored, begin)
                 answer = _answer(fetch(moment(begin), moment(end)), begin)
                 stored = _merged(series, stored, answer, (begin, end), now)
-                _save(series, stored)
+                save(series, stored)
     return Slice(between(stored.bars, low, high), stored)
 
 
@@ -166,7 +126,8 @@ def read(
     Raises:
         CacheError: there are no bars of this series at all, or the file cannot be read.
     """
-    low, high = milliseconds(first), milliseconds(stop)
+    low = milliseconds(first)
+    high = milliseconds(stop)
     stored = load(series)
     if stored.bars.is_empty():
         raise CacheError(_sentence(series, [(low, high)]))
@@ -223,46 +184,8 @@ def put(
         proven = stored.proven if addition.has_kept else []
         proven = bridged(series, joined([*proven, span or _span(bars)]), now)
         if not dry_run:
-            _save(series, Stored(addition.bars, proven, addition.prices))
+            save(series, Stored(addition.bars, proven, addition.prices))
     return addition
-
-
-def load(series: Series) -> Stored:
-    """Return all that is stored of a series; a missing, damaged or foreign file counts as nothing.
-
-    Raises:
-        CacheError: the file may not be read.
-    """
-    path = series.path
-    is_damaged = True
-    try:
-        content = path.read_bytes()  # once: bars and manifest of the same moment
-        manifest = _manifest(content)
-        bars = pl.read_parquet(content)
-        if manifest.series == series and bars.schema == SCHEMA:
-            stored = Stored(bars, manifest.proven, manifest.prices)
-            is_old = manifest.version < VERSION
-            return _of_older_version(series, stored) if is_old else stored
-        _complain(path, series)
-    except FileNotFoundError:
-        is_damaged = False
-    except OSError as error:
-        raise CacheError(
-            f"Cannot read {path} ({error.strerror}): make it a file that you own."
-        ) from None
-    except DAMAGED:
-        _complain(path, series)
-    return Stored(SCHEMA.to_frame(), [], is_damaged=is_damaged)
-
-
-def stored_series() -> list[Series]:
-    """Return what the cache has files of, in order."""
-    found = []
-    for path in project_root().glob(f"{FOLDER}/*/*/*/*.parquet"):
-        with contextlib.suppress(*DAMAGED):
-            manifest = _manifest(path.read_bytes())
-            found.append(manifest.series)
-    return sorted(found)
 
 
 def between(
@@ -315,13 +238,16 @@ def _merged(
     came = between(_in_schema(answer.bars), low, high)
     bars = _valid(series, came, now, series.interval)
     _warn_of_revisions(series, stored, bars, span)
-    until = answer.until if len(bars) == len(came) else low  # what was dropped is not proven
-    end = proof.reached(series, Found(bars, until), span, now)
+    is_whole = len(bars) == len(came)
+    until = answer.until if is_whole else low  # what was dropped is not proven
+    found = Found(bars, until)
+    end = proof.reached(series, found, span, now)
     proven = without(stored.proven, [span])
     proven.append((low, end))
     before = between(stored.bars, FOREVER[0], low)
     after = between(stored.bars, high, FOREVER[1])
-    return stored._replace(bars=pl.concat([before, bars, after]), proven=joined(proven))
+    whole = pl.concat([before, bars, after])
+    return stored._replace(bars=whole, proven=joined(proven))
 
 
 def _answer(given: Found | pl.DataFrame, low: int) -> Found:
@@ -332,7 +258,8 @@ def _span(bars: pl.DataFrame) -> Range:
     """Return the range from the first bar to the last; an empty one for none."""
     if bars.is_empty():
         return 0, 0
-    first, last = bars["time"][0], bars["time"][-1]
+    first = bars["time"][0]
+    last = bars["time"][-1]
     return milliseconds(first), milliseconds(last) + 1
 
 
@@ -366,78 +293,20 @@ def _warn_of_revisions(
     span: Range,
 ) -> None:
     """Name the months in which new bars are not those that were proven."""
-    known = [between(stored.bars, low, high) for low, high in stored.proven]
-    again = [between(bars, low, high) for low, high in stored.proven]
-    within = [between(part, *span) for part in known]
-    rows = pl.concat([bars.clear(), *within, *again])
+    rows = bars.clear()
+    for low, high in stored.proven:
+        known = between(stored.bars, low, high)
+        again = between(bars, low, high)
+        rows = pl.concat([rows, between(known, *span), again])
     revised = rows.filter(~rows.is_duplicated())  # in one of the two only
-    for month in sorted(set(revised["time"].dt.strftime("%Y-%m"))):
+    months = set(revised["time"].dt.strftime("%Y-%m"))
+    for month in sorted(months):
         logger.warning(
             "%s: the vendor has revised bars of %s; the cache takes the new ones.", series, month
         )
 
 
-class _Manifest(NamedTuple):
-    """What a file says of itself; version 1 is that of the files that name none."""
-
-    series: Series
-    proven: list[Range]
-    prices: str
-    version: int
-
-
-def _manifest(content: bytes) -> _Manifest:
-    """Return the manifest of a file.
-
-    Raises one of DAMAGED if the file is not of this cache.
-    """
-    if not content[:4] == content[-4:] == b"PAR1":
-        raise ValueError("not a Parquet file")
-    metadata = pl.read_parquet_metadata(io.BytesIO(content))
-    manifest = json.loads(metadata["quant"])
-    proven = [(low, high) for low, high in manifest["proven"]]
-    return _Manifest(
-        series=Series(**manifest["series"]),
-        proven=proven,
-        prices=manifest.get("prices", UNKNOWN),
-        version=manifest.get("version", 1),
-    )
-
-
-def _of_older_version(series: Series, stored: Stored) -> Stored:
-    """Return what may be believed of a file that an older version wrote; imports stay."""
-    if series.is_imported or series.interval not in INTERVALS:
-        return stored
-    if frames.fault(stored.bars, series.interval) is not None:
-        return Stored(SCHEMA.to_frame(), [])  # it kept the vendor's stamps
-    proven = proof.still_proven(series, stored.bars, stored.proven)
-    return stored._replace(proven=proven)
-
-
-def _save(series: Series, stored: Stored) -> None:
-    """Write a file; the caller holds it, so drafts beside it are of writers that were killed."""
-    path = series.path
-    for draft in path.parent.glob(f".{path.name}.*.tmp"):
-        draft.unlink(missing_ok=True)
-    facts = {
-        "series": asdict(series),
-        "proven": stored.proven,
-        "prices": stored.prices,
-        "version": VERSION,
-    }
-    manifest = json.dumps(facts)
-    content = io.BytesIO()
-    stored.bars.write_parquet(content, compression="zstd", metadata={"quant": manifest})
-    files.replace(path, content.getvalue())
-
-
 # Details: sentences
-
-
-@functools.cache  # once is enough
-def _complain(path: Path, series: Series) -> None:
-    again = "import it again" if series.is_imported else "it is fetched again"
-    logger.warning("%s is damaged or not of this cache: %s.", path, again)
 
 
 def _sentence(series: Series, missing: list[Range]) -> str:
@@ -446,7 +315,10 @@ def _sentence(series: Series, missing: list[Range]) -> str:
     if series.is_imported:
         fix = f"quant data import FILE --symbol {series.symbol} {options} --source NAME"
     else:
-        begin, end = moment(missing[0][0]).date(), moment(missing[-1][1] - 1).date()
+        first, _ = missing[0]
+        _, stop = missing[-1]
+        begin = moment(first).date()
+        end = moment(stop - 1).date()
         fix = f"quant data fetch {series.symbol} {options} --start {begin} --end {end}"
     return f"The cache has no {series} from {spans}: `{fix}` gets it."
 

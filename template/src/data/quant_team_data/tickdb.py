@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -24,13 +23,14 @@ from quant_team_data import (
     limits,
     messages,
     pages,
+    reference,
     retries,
 )
-from quant_team_data.answers import SANDBOX_SERVER, TypedCaller
+from quant_team_data.answers import TypedCaller
 from quant_team_data.klines import Asked
 from quant_team_data.limits import Clock, Sleep, utc_now
 from quant_team_data.many import Result, each
-from quant_team_data.markets import DAY, check_interval, milliseconds
+from quant_team_data.markets import check_interval, milliseconds
 from quant_team_data.messages import Bar, Depth, Factor, Klines, Product, Ticker, Trade
 from quant_team_data.pages import KLINE, PAGE
 from quant_team_data.proof import Found
@@ -43,11 +43,8 @@ from quant_team_data.transport import (
     Transport,
     is_local,
 )
-from quant_team_utils import console
 
 FEW = 10  # bars that hold one and its neighbours
-
-logger = logging.getLogger(__name__)
 
 
 class TickDBClient:
@@ -81,7 +78,6 @@ class TickDBClient:
     ) -> None:
         self.base_url = base_url
         self.clock = clock
-        self._has_warned = False
         limited = plan != "unlimited" and (plan is not None or not is_local(base_url))
         if limiter is None and api_key and limited:
             limiter = limits.limiter(api_key, plan)
@@ -108,14 +104,8 @@ class TickDBClient:
         Raises:
             ConfigError: it did.
         """
-        if self.source != SANDBOX or self.base_url == SANDBOX:
-            return
-        if SANDBOX_SERVER not in (self._caller.server or ""):
-            raise errors.ConfigError(
-                f"The server at {self.base_url} is not `quant sandbox`, so its bars are not kept: "
-                "in .env, write TICKDB_BASE_URL=sandbox, or the address that `quant sandbox` "
-                "prints."
-            )
+        if self.source == SANDBOX and self.base_url != SANDBOX:
+            self._caller.require_sandbox()
 
     @property
     def is_limited(self) -> bool:
@@ -266,13 +256,7 @@ class TickDBClient:
 
     def _closed(self, bars: pl.DataFrame, interval: str) -> pl.DataFrame:
         """Return the bars whose period is over, by both clocks."""
-        now = self.clock()
-        ahead = self._caller.skew
-        warning = clock_skew.warning(now, ahead)
-        if warning and not self._has_warned:
-            self._has_warned = True
-            logger.warning(warning)
-        return clock_skew.closed(bars, interval, now, ahead)
+        return clock_skew.closed(bars, interval, self._caller)
 
     def adjusted_bar(self, symbol: str, interval: str, adjust: str, at: int) -> Bar | None:
         """Return TickDB's own adjusted bar of a stock that opens at a time in ms UTC, or None."""
@@ -360,22 +344,7 @@ class TickDBClient:
             type: asset class; default: all.
             market: US, HK, CN or GLOBAL; default: all.
         """
-        found: dict[str, Product] = {}
-        offset = 0
-        total = 1
-        with console.progress("symbols", 100) as advance:
-            while offset < total:
-                params = {"type": type, "market": market, "limit": PAGE, "offset": offset}
-                path = "/v1/symbols/available"
-                page = self._caller.needed(path, params, messages.Products, "the list of symbols")
-                total = page.pagination.total
-                new = {product.symbol: product for product in page.products}
-                if new.keys() <= found.keys():
-                    break  # nothing came, or the same again
-                found |= new
-                offset += len(page.products)
-                advance(100 * len(page.products) // total)
-        return list(found.values())
+        return reference.symbols(self._caller, type, market)
 
     def intervals(self) -> list[str]:
         """Return the bar intervals that TickDB has."""
@@ -392,17 +361,7 @@ class TickDBClient:
             start: first day, included.
             end: last day, included.
         """
-        days: dict[date, bool] = {}
-        while start <= end:
-            last = min(end, start + 30 * DAY)  # 31 days a query
-            params = {"market": market, "beg_day": f"{start:%Y%m%d}", "end_day": f"{last:%Y%m%d}"}
-            path = "/v1/market/trade-days"
-            found = self._caller.needed(path, params, messages.TradingDays, market)
-            with answers.valid(market):
-                days |= {date.fromisoformat(day): False for day in found.trade_days}
-                days |= {date.fromisoformat(day): True for day in found.half_trade_days}
-            start = last + DAY
-        return dict(sorted(days.items()))
+        return reference.trading_days(self._caller, market, start, end)
 
     def trading_sessions(self, market: str | None = None) -> list[messages.MarketHours]:
         """Return the trading hours of US, HK or CN, or of all three."""
