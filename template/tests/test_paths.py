@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,39 @@ def test_the_root_is_found_from_a_folder_below(
     monkeypatch.setenv("QUANT_ROOT", str(tmp_path / "nowhere"))
     with pytest.raises(ProjectNotFoundError, match="QUANT_ROOT names"):
         project_root()
+
+
+def link_to_itself(folder: Path) -> str:
+    link = folder / "loop"
+    link.symlink_to(link)
+    return str(link)
+
+
+@pytest.mark.parametrize(
+    "named", [lambda folder: "a" * 5000, link_to_itself, lambda folder: "\x1b[2J"]
+)
+def test_a_root_that_cannot_be_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: Callable[[Path], str]
+) -> None:
+    """Whatever QUANT_ROOT holds, and not all of it."""
+    monkeypatch.setenv("QUANT_ROOT", named(tmp_path))
+    with pytest.raises(ProjectNotFoundError, match="which is not a folder") as caught:
+        project_root()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a working directory")
+def test_a_working_directory_that_is_gone_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The root is then the one of this code."""
+    monkeypatch.delenv("QUANT_ROOT")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert (project_root() / ".copier-answers.yml").is_file()
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from quant_team_utils.console import printable
 from quant_team_utils.errors import QuantError
 
 MARKER = ".copier-answers.yml"
+LONGEST = 300  # characters of a path that a sentence repeats
 
 
 class ProjectNotFoundError(QuantError):
@@ -26,18 +29,23 @@ def project_root() -> Path:
     """
     named = os.environ.get("QUANT_ROOT")
     if named:
-        root = Path(named).resolve()
-        if not root.is_dir():
-            raise ProjectNotFoundError(
-                f"QUANT_ROOT names {named}, which is not a folder: correct or unset it."
-            )
-        return root
-    for start in (Path.cwd(), Path(__file__).resolve().parent):
+        with suppress(OSError, RuntimeError):  # a name that is too long, a link to itself
+            root = Path(named).resolve()
+            if root.is_dir():
+                return root
+        raise ProjectNotFoundError(
+            f"QUANT_ROOT names {printable(named[:LONGEST])}, which is not a folder: "
+            "correct or unset it."
+        )
+    starts = [Path(__file__).resolve().parent]
+    with suppress(OSError):  # it may have been removed
+        starts.insert(0, Path.cwd())
+    for start in starts:
         for folder in (start, *start.parents):
             if (folder / MARKER).is_file():
                 return folder
     raise ProjectNotFoundError(
-        f"No {MARKER} in {Path.cwd()} or above it: "
+        f"No {MARKER} in {starts[0]} or above it: "
         "change into the team repository, or set QUANT_ROOT to it."
     )
 
