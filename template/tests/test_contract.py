@@ -29,6 +29,7 @@ CALLS: dict[str, Callable[[TickDBClient], object]] = {
     ],
     "newest": lambda client: client.newest("000001", "1d", type="stock"),
     "frame": lambda client: client.frame("AAPL.US", "1m", START, STOP),
+    "found": lambda client: client.found("AAPL.US", "1m", START, STOP),
     "frames": lambda client: client.frames(["AAPL.US", "BTCUSDT"], "1h", START, STOP),
     "latest": lambda client: client.latest(["AAPL.US", "00700.HK", "EURUSD"], "5m"),
     "ticker": lambda client: client.ticker(["AAPL.US", "000001.SH"] + ["BTCUSDT", "ETHUSDT"] * 3),
@@ -140,7 +141,7 @@ def test_every_method_and_every_path_is_tried(contract_client: Contract) -> None
         for name, value in vars(TickDBClient).items()
         if callable(value) and not name.startswith("_")
     }
-    assert methods - {"request", "get"} == CALLS.keys()
+    assert methods - {"request", "get", "require_source"} == CALLS.keys()
     for call in CALLS.values():
         call(contract_client.client)
     assert set(contract_client.paths) == contract()["paths"].keys() == sandbox.ROUTES.keys()
