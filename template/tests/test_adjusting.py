@@ -11,6 +11,7 @@ import httpx2
 import numpy as np
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from quant_team_backtest import adjusting
 from quant_team_backtest.adjusting import AdjustmentError, signals
@@ -23,6 +24,7 @@ from quant_team_backtest.simulation import Flow
 from quant_team_data import actions, cache, calendars, frames, lock, markets
 from quant_team_data.actions import Action
 from quant_team_data.cache import Series
+from quant_team_data.commands import data
 from quant_team_data.lock import LockError
 from quant_team_data.messages import Bar
 from quant_team_strategies import Strategy
@@ -367,6 +369,27 @@ def test_the_vendors_list_is_fetched_once(fetched: Service) -> None:
     done = run(source=None)
     assert done.simulation.positions == {SYMBOL: 796}
     assert not fetched.requests
+
+
+def test_quant_data_fetch_fetches_the_list_too(fetched: Service) -> None:
+    """So bars and list are locked together, and the run that follows is locked. [lock]"""
+    fetched.reply = vendor(listed(FACTOR), 125.0)
+    options = ["--start", "2020-08-24", "--end", "2020-09-04"]
+    done = CliRunner().invoke(data, ["fetch", SYMBOL, *options])
+    assert done.exit_code == 0, done.output
+    lock.lock(cache.stored_series(), who="alice", now=NOW)
+    fetched.requests.clear()
+    assert run(source=None).locked
+    assert not fetched.requests
+
+
+def test_quant_data_fetch_says_why_there_is_no_list(fetched: Service) -> None:
+    """The bars are there all the same."""
+    fetched.reply = vendor(fault(403, 3009), 125.0)
+    options = ["--start", "2020-08-24", "--end", "2020-09-04"]
+    done = CliRunner().invoke(data, ["fetch", SYMBOL, *options])
+    assert done.exit_code == 0, done.output
+    assert "splits and dividends of AAPL.US: your plan does not include them" in done.output
 
 
 @pytest.mark.parametrize(

@@ -198,12 +198,14 @@ def _of(
     market: Market,
     found: Slice,
 ) -> Adjustment:
+    from quant_team_data import factors
+
     dates = _dates(found.bars, market, series.interval)
     if series.type != "stock" or series.source == "sandbox":  # synthetic prices have no actions
         return Adjustment(FLOWS, dates)
     if found.stored.prices == ADJUSTED:
         return Adjustment(ADJUSTED, dates)
-    known, reason = _known(series, found.bars, day_of(dates[-1]))
+    known, reason = factors.current(found.bars, series, day_of(dates[-1]))
     if not known.is_known:
         return Adjustment(UNADJUSTED, dates, known=known, reason=reason)
     flows = _flows(series, market, known, found.bars, dates)
@@ -219,25 +221,6 @@ def _dates(bars: pl.DataFrame, market: Market, interval: str) -> Times:
         return times
     # A bar of an hour that opens at 00:00 UTC is not stamped with a date: 1 ms tells it apart.
     return calendars.trading_dates(times + 1, market, "1d")
-
-
-def _known(
-    series: Series,
-    bars: pl.DataFrame,
-    last: date,
-) -> tuple[Known, str]:
-    """Return what is known of a stock's actions, and why it is not more."""
-    from quant_team_data import actions, clients, errors, factors
-
-    known = actions.load(series.source, series.symbol)
-    if series.is_imported or known.covers(last):
-        return known, ""
-    try:
-        return factors.known(bars, series, clients.client()), ""
-    except errors.PlanError:
-        return known, "your plan does not include them; another vendor's bars can be imported."
-    except QuantError as error:
-        return known, str(error)
 
 
 def _flows(

@@ -19,20 +19,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from operator import attrgetter
 from typing import Literal
 
 import polars as pl
 
-from quant_team_data import actions, answers, errors, lock
+from quant_team_data import actions, answers, clients, errors, history, lock, many
 from quant_team_data.actions import Action, Known
+from quant_team_data.addresses import SANDBOX
 from quant_team_data.markets import milliseconds
 from quant_team_data.messages import Factor
 from quant_team_data.series import Series
 from quant_team_data.tickdb import TickDBClient
+from quant_team_utils.errors import QuantError
 
 PRICES = ("open", "high", "low", "close")
 HALF_DAY = timedelta(hours=12)
@@ -112,6 +114,58 @@ def known(
     if found and series.interval not in ("1w", "1M"):
         _compared(bars, series, _direction(found), found, client)
     return _keep(series, found, client)
+
+
+def current(
+    bars: pl.DataFrame,
+    series: Series,
+    last: date,
+) -> tuple[Known, str]:
+    """Return what is known of the actions of a stock, and why it is not more; empty if it is all.
+
+    TickDB's list is fetched if the cache has none that reaches far enough.
+
+    Args:
+        bars: raw, at least one.
+        series: whose bars they are.
+        last: the date up to which all actions are wanted.
+    """
+    found = actions.load(series.source, series.symbol)
+    if series.is_imported or found.covers(last):
+        return found, ""
+    try:
+        return known(bars, series, clients.client()), ""
+    except errors.PlanError:
+        return found, "your plan does not include them; another vendor's bars can be imported."
+    except QuantError as error:
+        return found, str(error)
+
+
+def fetch_lists(fetched: Mapping[str, pl.DataFrame], interval: str) -> dict[str, str]:
+    """Fetch the splits and dividends of stocks that the cache does not know yet.
+
+    Args:
+        fetched: raw bars of TickDB, by symbol.
+        interval: of the bars.
+
+    Returns:
+        For each symbol whose list could not be had, why.
+    """
+    source = clients.source()
+
+    def reason_of(symbol: str) -> str:
+        series = history.series_of(symbol, interval)
+        bars = fetched[symbol]
+        if source == SANDBOX or series.type != "stock" or bars.is_empty():
+            return ""
+        _, reason = current(bars, series, bars["time"][-1].date())
+        return reason
+
+    if len(fetched) == 1:
+        reasons = {symbol: reason_of(symbol) for symbol in fetched}
+    else:
+        reasons = many.each(fetched, reason_of).data
+    return {symbol: reason for symbol, reason in reasons.items() if reason}
 
 
 def apply(

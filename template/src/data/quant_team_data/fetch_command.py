@@ -12,6 +12,7 @@ from quant_team_utils import console, settings
 from quant_team_utils.errors import QuantError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import polars as pl
@@ -100,6 +101,8 @@ def fetch(
     )
     rows = [row(symbol, bars, asked) for symbol, bars in found.data.items()]
     print_table(COLUMNS, rows)
+    if not offline:
+        _fetch_lists(found.data, interval)
     for error in found.errors.values():
         console.report_error(str(error))
     if found.errors:
@@ -131,6 +134,16 @@ def row(symbol: str, bars: pl.DataFrame, asked: Asked) -> list[str]:
 
 
 # Details
+
+
+def _fetch_lists(fetched: Mapping[str, pl.DataFrame], interval: str) -> None:
+    """Fetch splits and dividends as well, so that bars and lists are locked together."""
+    from quant_team_data import factors
+
+    reasons = factors.fetch_lists(fetched, interval)
+    for reason in dict.fromkeys(reasons.values()):
+        symbols = [symbol for symbol, found in reasons.items() if found == reason]
+        console.report_error(f"splits and dividends of {', '.join(symbols)}: {reason}")
 
 
 def _fetched(
