@@ -23,34 +23,46 @@ def quant_data(*arguments: str) -> click.testing.Result:
     return click.testing.CliRunner().invoke(data, arguments)
 
 
-def day(number: int, month: int = 1) -> datetime:
-    """Return 00:00 UTC of a day of 2024."""
-    return datetime(2024, month, number, tzinfo=UTC)
+def moment(text: str) -> datetime:
+    """Return a date or time in ISO format as UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def frame(
-    first: datetime,
-    stop: datetime,
-    changed: dict[datetime, float],
+    first: str,
+    stop: str,
+    changed: dict[str, float] | None = None,
 ) -> pl.DataFrame:
-    """Return one bar for each day; its price is the day of the month, or another."""
-    times = []
-    for number in range((stop - first).days):
-        times.append(first + timedelta(days=number))
-    prices = [changed.get(time, float(time.day)) for time in times]
-    columns = dict.fromkeys(VALUES, prices)
-    return pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
+    """Return one bar for each day; its price is the day of the month, or another.
+
+    Args:
+        first: date of the first bar.
+        stop: the date after the last bar.
+        changed: other prices, by date.
+    """
+    prices = {}
+    day = moment(first)
+    while day < moment(stop):
+        prices[day] = float(day.day)
+        day += timedelta(days=1)
+    for text, price in (changed or {}).items():
+        prices[moment(text)] = price
+    column = pl.Series(list(prices.values()), dtype=pl.Float64)
+    columns = dict.fromkeys(VALUES, column)
+    return pl.DataFrame({"time": list(prices), **columns}, schema=SCHEMA)
 
 
 def fill(
     series: Series,
-    first: datetime,
-    stop: datetime,
-    changed: dict[datetime, float] | None = None,
+    first: str,
+    stop: str,
+    changed: dict[str, float] | None = None,
 ) -> None:
-    """Put one bar for each day into the cache, whose price may be changed."""
+    """Put the bars of `frame` into the cache, as a fetch does."""
 
     def fetch(begin: datetime, end: datetime) -> pl.DataFrame:
-        return frame(begin, end, changed or {})
+        return frame(first, stop, changed)
 
-    cache.read_through(series, first, stop, fetch, refresh=True, now=NOW)
+    begin = moment(first)
+    end = moment(stop)
+    cache.read_through(series, begin, end, fetch, refresh=True, now=NOW)

@@ -12,7 +12,7 @@ import pytest
 from quant_team_data import fetch_command, history
 from quant_team_data.fetch_command import Asked
 from quant_team_data.frames import SCHEMA, VALUES
-from tests.cached import day, quant_data
+from tests.cached import moment, quant_data
 from tests.service import Ranged, Service, hourly
 
 pytestmark = pytest.mark.usefixtures("project")
@@ -72,28 +72,24 @@ def test_aliases_are_fetched_once() -> None:
 NOW = datetime(2024, 6, 14, 12, tzinfo=UTC)
 
 
-FIRST = day(3, 6)
-LAST = day(14, 6)
-
-
 def asked(
-    first: datetime = FIRST,
-    last: datetime = LAST,
-    since: datetime | None = None,
+    first: str = "2024-06-03",
+    last: str = "2024-06-14",
+    since: str | None = None,
 ) -> Asked:
     """Return a request for daily bars of the sandbox."""
     return Asked(
         interval="1d",
-        span=history.Span(first, last),
+        span=history.Span(moment(first), moment(last)),
         source="sandbox",
         now=NOW,
-        since=since,
+        since=moment(since) if since else None,
     )
 
 
 def bars(*days: int) -> pl.DataFrame:
     """Return daily bars of June 2024."""
-    times = [day(number, 6) for number in days]
+    times = [datetime(2024, 6, number, tzinfo=UTC) for number in days]
     columns = {name: [1.0] * len(times) for name in VALUES}
     return pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
 
@@ -105,10 +101,10 @@ ALL = (3, 4, 5, 6, 7, 10, 11, 12, 13)
     ("found", "request_", "share", "remark"),
     [
         (ALL, asked(), "100.0%", ""),
-        (ALL, asked(last=day(1, 7)), "100.0%", "later bars have not closed yet"),
+        (ALL, asked(last="2024-07-01"), "100.0%", "later bars have not closed yet"),
         (ALL[2:], asked(), "100.0%", "starts late: 2 bars missing, or not listed yet"),
         (ALL[1:], asked(), "100.0%", "starts late: 1 bar missing, or not listed yet"),
-        (ALL[2:], asked(since=day(5, 6)), "100.0%", "the plan has bars from 2024-06-05 on"),
+        (ALL[2:], asked(since="2024-06-05"), "100.0%", "the plan has bars from 2024-06-05 on"),
         (ALL[:-3], asked(), "100.0%", "ends early: 3 bars missing, or delisted"),
         (
             (*ALL[:3], *ALL[4:]),
@@ -117,7 +113,7 @@ ALL = (3, 4, 5, 6, 7, 10, 11, 12, 13)
             "BELOW 99%: 1 bar missing, see `quant data verify --gaps`",
         ),
         ((), asked(), "-", "starts late: 9 bars missing, or not listed yet"),
-        ((), asked(first=day(15, 6), last=day(1, 7)), "-", "later bars have not closed yet"),
+        ((), asked(first="2024-06-15", last="2024-07-01"), "-", "later bars have not closed yet"),
     ],
 )
 def test_what_is_missing_is_told_apart(

@@ -10,18 +10,18 @@ import pytest
 from quant_team_data import cache
 from quant_team_data.frames import SCHEMA, VALUES
 from quant_team_data.series import Series
-from tests.cached import BTC, day, fill, quant_data
+from tests.cached import BTC, fill, moment, quant_data
 
 pytestmark = pytest.mark.usefixtures("project")
 
 
 def test_a_hole_between_two_fetches_is_listed() -> None:
     """`--gaps` names symbol, kind and range, whether the range was fetched or not. [coverage]"""
-    fill(BTC, day(1), day(5))
+    fill(BTC, "2024-01-01", "2024-01-05")
     done = quant_data("verify", "--gaps")
     assert "0 gaps in 1 series" in done.output
     assert "BTCUSDT  1d        sandbox  100.0%    4     4" in done.output
-    fill(BTC, day(10), day(12))
+    fill(BTC, "2024-01-10", "2024-01-12")
     done = quant_data("verify", "--gaps")
     row = "BTCUSDT  1d        sandbox  5 whole days  2024-01-05 00:00  2024-01-09 00:00"
     assert row in done.output
@@ -31,11 +31,16 @@ def test_a_hole_between_two_fetches_is_listed() -> None:
     assert done.exit_code == 0
 
 
-def put(symbol: str, interval: str, times: list[datetime]) -> None:
+def june(*days: int) -> list[datetime]:
+    """Return days of June 2024, at 00:00 UTC."""
+    return [datetime(2024, 6, number, tzinfo=UTC) for number in days]
+
+
+def put(symbol: str, interval: str, *times: datetime) -> None:
     """Put bars into the cache as an import does."""
     series = Series.of("import:acme", symbol, interval)
     columns = {name: [1.0] * len(times) for name in VALUES}
-    bars = pl.DataFrame({"time": times, **columns}, schema=SCHEMA)
+    bars = pl.DataFrame({"time": list(times), **columns}, schema=SCHEMA)
     cache.put(series, bars, now=datetime(2025, 1, 1, tzinfo=UTC))
 
 
@@ -46,8 +51,7 @@ def squeezed(text: str) -> list[str]:
 
 def test_a_hole_inside_one_import_is_listed() -> None:
     """What an import proves is no excuse; a single day is named."""
-    days = (3, 4, 6, 7, 10)
-    put("AAPL.US", "1d", [day(number, 6) for number in days])
+    put("AAPL.US", "1d", *june(3, 4, 6, 7, 10))
     shown = quant_data("verify", "--gaps").output
     row = "AAPL.US 1d import:acme 1 whole day 2024-06-05 00:00 2024-06-05 00:00 1"
     assert row in squeezed(shown)
@@ -58,8 +62,8 @@ def test_hours_and_days_are_told_apart() -> None:
     """Three hours of a day that has others, and a whole day."""
     hours = []
     for number in range(72):
-        hours.append(day(3, 6) + timedelta(hours=number))
-    put("BTCUSDT", "1h", [*hours[:5], *hours[8:24], *hours[48:]])
+        hours.append(moment("2024-06-03") + timedelta(hours=number))
+    put("BTCUSDT", "1h", *hours[:5], *hours[8:24], *hours[48:])
     shown = quant_data("verify", "--gaps").output
     found = squeezed(shown)
     name = "BTCUSDT 1h import:acme"
@@ -70,13 +74,12 @@ def test_hours_and_days_are_told_apart() -> None:
 
 def test_weeks_and_months_are_counted_as_such() -> None:
     """A missing week is a week."""
-    put("AAPL.US", "1w", [day(3, 6), day(24, 6)])
+    put("AAPL.US", "1w", *june(3, 24))
     shown = quant_data("verify", "--gaps").output
     assert "2 whole weeks  2024-06-10 00:00  2024-06-17 00:00" in shown
 
 
 def test_weekends_of_currencies_are_no_gaps() -> None:
     """A currency trades from Sunday to Friday, 17:00 in New York. [coverage]"""
-    days = (3, 4, 5, 6, 7, 10, 11)
-    put("EURUSD", "1d", [day(number, 6) for number in days])
+    put("EURUSD", "1d", *june(3, 4, 5, 6, 7, 10, 11))
     assert "0 gaps in 1 series." in quant_data("verify", "--gaps").output

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import polars as pl
 import pytest
 
 from quant_team_data import actions, cache, holdings, lock, price_chart
 from quant_team_data.actions import Action
-from quant_team_data.frames import SCHEMA
 from quant_team_data.series import Series
 from quant_team_utils.console import SYNTHETIC
 from quant_team_utils.errors import QuantError
-from tests.cached import AAPL, BTC, day, fill, frame, quant_data
+from tests.cached import AAPL, BTC, fill, frame, quant_data
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -30,8 +28,8 @@ def facts(text: str) -> dict[str, str]:
 
 def test_the_facts_of_a_series() -> None:
     """Range, bars, coverage, source, lock and the last bars, stamped."""
-    fill(BTC, day(1), day(5))
-    fill(BTC, day(10), day(12))
+    fill(BTC, "2024-01-01", "2024-01-05")
+    fill(BTC, "2024-01-10", "2024-01-12")
     done = quant_data("show", "BTCUSDT")
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
@@ -53,18 +51,18 @@ def test_the_facts_of_a_series() -> None:
 
 def test_the_state_of_the_lock() -> None:
     """All months locked, some, or a month that differs."""
-    fill(BTC, day(1), day(11, 2))
+    fill(BTC, "2024-01-01", "2024-02-11")
     lock.lock([BTC], who="alice")
-    fill(BTC, day(1), day(11, 3))
+    fill(BTC, "2024-01-01", "2024-03-11")
     assert str(holdings.show("BTCUSDT").locked) == "2 of 3 months locked"
-    fill(BTC, day(1), day(11, 3), {day(9, 2): 5.0})
+    fill(BTC, "2024-01-01", "2024-03-11", {"2024-02-09": 5.0})
     assert str(holdings.show("BTCUSDT").locked) == "DIFFERS in 2024-02"
 
 
 def test_known_actions_are_named() -> None:
     """How many, until when, and the last one."""
     series = Series.of("import:acme", "AAPL.US", "1d")
-    bars = frame(day(2), day(6), {})
+    bars = frame("2024-01-02", "2024-01-06")
     cache.put(series, bars, prices="raw", now=datetime(2025, 1, 1, tzinfo=UTC))
     split = Action(date(2024, 1, 4), ratio=4.0)
     known = actions.series_of("import:acme", "AAPL.US")
@@ -80,8 +78,8 @@ def test_known_actions_are_named() -> None:
 def test_one_of_several_series_is_chosen() -> None:
     """The command lists them; the function names them; options choose one."""
     hourly = Series.of("import:acme", "AAPL.US", "1d")
-    fill(AAPL, day(1), day(5))
-    fill(hourly, day(1), day(4))
+    fill(AAPL, "2024-01-01", "2024-01-05")
+    fill(hourly, "2024-01-01", "2024-01-04")
     done = quant_data("show", "AAPL.US")
     assert done.exit_code == 0
     assert "AAPL.US  1d        import:acme  3 " in done.output
@@ -95,14 +93,14 @@ def test_one_of_several_series_is_chosen() -> None:
 
 def test_aliases_are_one_symbol() -> None:
     """00700.HK shows 700.HK."""
-    fill(Series.of("sandbox", "700.HK", "1d"), day(2), day(5))
+    fill(Series.of("sandbox", "700.HK", "1d"), "2024-01-02", "2024-01-05")
     assert quant_data("show", "00700.HK").output.startswith("700.HK 1d of sandbox\n")
 
 
 @pytest.mark.parametrize("arguments", [("MSFT.US",), ("AAPL.US", "--interval", "1h")])
 def test_nothing_to_show_is_one_sentence(arguments: tuple[str, ...]) -> None:
     """It names the commands that get the bars."""
-    fill(AAPL, day(1), day(5))
+    fill(AAPL, "2024-01-01", "2024-01-05")
     done = quant_data("show", *arguments)
     assert done.exit_code == 1
     assert "`quant data fetch`" in str(done.exception)
@@ -110,7 +108,7 @@ def test_nothing_to_show_is_one_sentence(arguments: tuple[str, ...]) -> None:
 
 def test_a_notebook_shows_tables_and_a_chart() -> None:
     """HTML with the facts, the last bars and the closes as a picture, stamped; no package needed."""
-    fill(AAPL, day(1), day(11))
+    fill(AAPL, "2024-01-01", "2024-01-11")
     shown = holdings.show("AAPL.US")._repr_html_()
     assert shown.count("<table>") == 2
     assert "<svg" in shown
@@ -119,7 +117,7 @@ def test_a_notebook_shows_tables_and_a_chart() -> None:
 
 def test_the_chart_is_as_wide_as_the_bars_are_many() -> None:
     """It begins at the left and ends at the right; the highest close is at the top."""
-    bars = frame(day(1), day(11), {day(4): 99.0})
+    bars = frame("2024-01-01", "2024-01-11", {"2024-01-04": 99.0})
     picture = price_chart.svg(bars, "<AAPL>")
     points = picture.partition('points="')[2].partition('"')[0].split()
     assert len(points) == 10
@@ -130,29 +128,29 @@ def test_the_chart_is_as_wide_as_the_bars_are_many() -> None:
     assert "&lt;AAPL&gt;" in picture
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_no_chart_without_a_line(count: int) -> None:
-    """One bar makes no line."""
-    assert price_chart.svg(frame(day(1), day(1 + count), {}), "x") == ""
+@pytest.mark.parametrize("stop", ["2024-01-01", "2024-01-02"])
+def test_no_chart_without_a_line(stop: str) -> None:
+    """Neither no bar nor one makes a line."""
+    bars = frame("2024-01-01", stop)
+    assert price_chart.svg(bars, "x") == ""
 
 
 def test_a_flat_line_is_drawn() -> None:
     """Equal closes divide by nothing."""
-    flat = dict.fromkeys((day(1), day(2), day(3)), 7.0)
-    assert "close 7 to 7" in price_chart.svg(frame(day(1), day(4), flat), "x")
+    flat = dict.fromkeys(("2024-01-01", "2024-01-02", "2024-01-03"), 7.0)
+    assert "close 7 to 7" in price_chart.svg(frame("2024-01-01", "2024-01-04", flat), "x")
 
 
 def test_a_long_series_keeps_a_small_picture() -> None:
     """No more points than the picture is wide."""
-    times = pl.datetime_range(day(1), day(1, 6), "1h", time_zone="UTC", eager=True)
-    ones = {name: [1.0] * len(times) for name in SCHEMA if name != "time"}
-    bars = pl.DataFrame({"time": times, **ones}, schema=SCHEMA)
+    bars = frame("2014-01-01", "2024-01-01")
+    assert len(bars) > 3000
     assert len(price_chart.svg(bars, "x")) < 12_000
 
 
 def test_a_damaged_file_is_not_shown_as_empty() -> None:
     """The sentence says what to do."""
-    fill(AAPL, day(1), day(5))
+    fill(AAPL, "2024-01-01", "2024-01-05")
     content = bytearray(AAPL.path.read_bytes())
     content[8:60] = bytes(52)
     AAPL.path.write_bytes(content)

@@ -9,15 +9,15 @@ import pytest
 
 from quant_team_data import lock
 from quant_team_data.series import Series
-from tests.cached import AAPL, MSFT, day, fill, quant_data
+from tests.cached import AAPL, MSFT, fill, quant_data
 
 pytestmark = pytest.mark.usefixtures("project")
 
 
 def test_lock_prints_a_line_for_each_series(project: Path) -> None:
     """Many months are one line with the first and the last; locking again adds nothing."""
-    fill(AAPL, day(1), day(11, 2))
-    fill(MSFT, day(1, 2), day(11, 2))
+    fill(AAPL, "2024-01-01", "2024-02-11")
+    fill(MSFT, "2024-02-01", "2024-02-11")
     done = quant_data("lock")
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.output.splitlines() if ".US  " in line]
@@ -34,13 +34,13 @@ def test_lock_prints_a_line_for_each_series(project: Path) -> None:
 
 def test_one_month_is_one_month() -> None:
     """Whole numbers have their grammar."""
-    fill(AAPL, day(1), day(11))
+    fill(AAPL, "2024-01-01", "2024-01-11")
     assert "new in data.lock: 1 month of 1 series." in quant_data("lock").output
 
 
 def test_the_spellings_of_a_symbol_are_one() -> None:
     """00700.HK and 700.HK are locked once."""
-    fill(Series.of("sandbox", "700.HK", "1d"), day(1), day(11))
+    fill(Series.of("sandbox", "700.HK", "1d"), "2024-01-01", "2024-01-11")
     done = quant_data("lock", "00700.HK", "700.HK,0700.HK")
     assert "new in data.lock: 1 month of 1 series." in done.output
 
@@ -62,16 +62,16 @@ def test_lock_names_what_the_cache_lacks(arguments: tuple[str, ...], lacking: st
 
 
 @pytest.mark.parametrize(
-    ("number", "price"),
-    [(9, 5.0), (29, 28.999999999)],
+    ("date", "price"),
+    [("2024-02-09", 5.0), ("2024-02-29", 28.999999999)],
 )
-def test_verify_names_the_month_of_the_symbol_that_differs(number: int, price: float) -> None:
+def test_verify_names_the_month_of_the_symbol_that_differs(date: str, price: float) -> None:
     """One bar of one symbol is revised: that month of that symbol is named, and no other."""
     for series in (AAPL, MSFT):
-        fill(series, day(1), day(11, 3))
+        fill(series, "2024-01-01", "2024-03-11")
     lock.lock([AAPL, MSFT], who="alice")
     assert quant_data("verify").exit_code == 0
-    fill(AAPL, day(1), day(11, 3), {day(number, 2): price})
+    fill(AAPL, "2024-01-01", "2024-03-11", {date: price})
     done = quant_data("verify")
     assert done.exit_code == 1
     differing = [line.split() for line in done.output.splitlines() if "DIFFERS" in line]
@@ -82,9 +82,9 @@ def test_verify_names_the_month_of_the_symbol_that_differs(number: int, price: f
 
 def test_a_revision_is_accepted_with_a_reason(project: Path) -> None:
     """`--accept SYMBOL MONTH --reason` puts the reason into the line."""
-    fill(AAPL, day(1), day(11, 3))
+    fill(AAPL, "2024-01-01", "2024-03-11")
     lock.lock([AAPL], who="alice")
-    fill(AAPL, day(1), day(11, 3), {day(9, 2): 5.0})
+    fill(AAPL, "2024-01-01", "2024-03-11", {"2024-02-09": 5.0})
     done = quant_data("lock", "--accept", "AAPL.US", "2024-02", "--reason", "a late\nsplit")
     assert done.exit_code == 0, done.output
     assert " a late split\n" in (project / "data.lock").read_text(encoding="utf-8")
@@ -94,7 +94,7 @@ def test_a_revision_is_accepted_with_a_reason(project: Path) -> None:
 def test_verify_passes_where_the_bars_are_not_here() -> None:
     """On a clone without the bars, verify says so and exits with 0."""
     assert "There is no data.lock yet" in quant_data("verify").output
-    fill(AAPL, day(1), day(1, 2))
+    fill(AAPL, "2024-01-01", "2024-02-01")
     lock.lock([AAPL], who="alice")
     AAPL.path.unlink()
     done = quant_data("verify")
@@ -126,7 +126,7 @@ def take_another_series(path: Path) -> None:
 def test_verify_fails_where_a_locked_file_is_damaged(damage: object) -> None:
     """A file that is cut, overwritten, empty or another's is not "not fetched": exit 1."""
     for series in (AAPL, MSFT):
-        fill(series, day(1), day(11, 2))
+        fill(series, "2024-01-01", "2024-02-11")
     lock.lock([AAPL, MSFT], who="alice")
     assert callable(damage)
     damage(AAPL.path)
@@ -141,7 +141,7 @@ def test_verify_fails_where_a_locked_file_is_damaged(damage: object) -> None:
 
 def test_verify_fails_where_a_locked_file_cannot_be_read() -> None:
     """A folder in its place is an error of one sentence."""
-    fill(AAPL, day(1), day(11))
+    fill(AAPL, "2024-01-01", "2024-01-11")
     lock.lock([AAPL], who="alice")
     AAPL.path.unlink()
     AAPL.path.mkdir()
@@ -154,9 +154,9 @@ def test_a_damaged_import_is_imported_again() -> None:
     """The command names the import, and both faults are reported at once."""
     series = Series.of("import:acme", "AAPL.US", "1d")
     for one in (series, MSFT):
-        fill(one, day(1), day(11))
+        fill(one, "2024-01-01", "2024-01-11")
     lock.lock([series, MSFT], who="alice")
-    fill(MSFT, day(1), day(11), {day(3): 9.0})
+    fill(MSFT, "2024-01-01", "2024-01-11", {"2024-01-03": 9.0})
     empty(series.path)
     done = quant_data("verify")
     assert done.exit_code == 1
