@@ -186,7 +186,7 @@ def test_a_list_that_ends_before_the_bars_is_marked() -> None:
 
 
 def test_actions_are_part_of_the_lock() -> None:
-    """Bars that are locked with a list that is not are not; a list that differs is refused. [lock]"""
+    """Locked bars with a list that is not are not; a list that differs is refused. [lock]"""
     keep(case())
     bars = Series.of("import:acme", SYMBOL, "1d")
     lock.lock([bars], who="alice", now=NOW)
@@ -209,7 +209,7 @@ def test_actions_are_part_of_the_lock() -> None:
 
 
 def test_signals_see_total_returns_and_begin_raw() -> None:
-    """From an ex-date on, prices are times ratio * P / (P - cash), and volumes in old shares. [actions]"""
+    """From an ex-date on, prices are times ratio * P / (P - cash), volumes old. [actions]"""
     bars = case().with_columns(pl.lit(100.0).alias("volume"))
     seen = signals(bars, (Flow(2, 1.0, 5.0), Flow(5, 4.0, 0.0)))
     dividend = 500 / 495
@@ -301,7 +301,7 @@ def test_a_bar_of_an_hour_at_midnight_utc_belongs_to_the_day_before_in_new_york(
 
 @pytest.mark.parametrize("interval", ["1w", "1M"])
 def test_a_week_with_an_action_in_its_middle_is_refused(interval: str) -> None:
-    """On its first trading day it comes at the open; a holiday before it does not count. [actions]"""
+    """On its first trading day it comes at the open; a holiday is none. [actions]"""
     keep(flat("2023-01-01", "2023-12-30", interval=interval), interval)
     know(Action(date(2023, 5, 12), 1.0, 1.0))
     with pytest.raises(AdjustmentError, match=r"dividend of 1 in its middle, on 2023-05-12: .*1d"):

@@ -92,7 +92,7 @@ def test_who_buys_on_the_ex_date_gets_nothing() -> None:
 
 
 def test_a_fraction_of_a_share_is_paid_out_at_the_open() -> None:
-    """Ten shares at 3:7 are 4.28: four are held, 0.28 become cash at the ex-date's open. [actions]"""
+    """Ten shares at 3:7 are 4.28: four are held, 0.28 become cash at that open. [actions]"""
     bars = make([100, 100, 240, 240], Flow(2, 3 / 7))
     done = run(bars, HELD)
     assert done.positions == {"X": 4}
@@ -221,7 +221,7 @@ def raw_of(case: Case) -> Bars:
 @settings(max_examples=150, deadline=None)
 @given(cases(), st.data())
 def test_flows_on_raw_prices_are_a_run_on_adjusted_ones(case: Case, data: st.DataObject) -> None:
-    """Without costs and with fractions, equity is the same where dividends are reinvested. [actions]
+    """Without costs, with fractions and dividends reinvested, equity is the same. [actions]
 
     An order on each bar reinvests a dividend at the ex-date's open.
     """

@@ -43,7 +43,8 @@ def quant_data(*arguments: str) -> Result:
         "date,ratio,cash\n2020-08-31,4,\n2020-08-07,,0.82\n",
         "date,ratio,cash\n2020-08-07,1,0.82\n2020-08-31,4:1,0\n",
         "Ex-Date;Split Ratio;Dividend\n2020-08-07;;$0.82\n2020-08-31;4-for-1;\n",
-        "execution_date,ratio,cash_amount,pay_date\n2020-08-31,4/1,,\n2020-08-07,,0.82,2020-08-13\n",
+        "execution_date,ratio,cash_amount,pay_date\n"
+        "2020-08-31,4/1,,\n2020-08-07,,0.82,2020-08-13\n",
         "Date,Dividends,Stock Splits\n2020-08-07 00:00:00-04:00,0.82,0.0\n"
         "2020-08-31 00:00:00-04:00,0.0,4.0\n",
         "date,ratio,symbol,cash,currency\n08/07/2020,,AAPL,.82,USD\n08/31/2020,4 for 1,AAPL,,USD\n",

@@ -38,7 +38,7 @@ def project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def bars_of(*moves: float, symbol: str = "") -> pl.DataFrame:
-    """Return bars whose opens move by these factors, a year apart: the days between do not count."""
+    """Return bars whose opens move by these factors, a year apart: days do not count."""
     price = 100.0
     found = [Bar(0, price, price, price, price, 1e6)]
     for number, move in enumerate(moves, 1):

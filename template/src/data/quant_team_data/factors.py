@@ -279,7 +279,7 @@ def _keep(
     factors: Sequence[Factor],
     client: TickDBClient,
 ) -> Known:
-    """Put the actions of today's factors into the cache; warn where they are not those agreed on."""
+    """Put the actions of today's factors into the cache; warn where data.lock has others."""
     now = client.clock()
     found = actions_of(factors, series.symbol)
     kept = actions.series_of(series.source, series.symbol)

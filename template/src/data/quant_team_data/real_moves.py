@@ -3,7 +3,7 @@
 Each is a line of data.lock, beside the lines of bars and in their form, so that branches merge and
 older versions leave it alone:
 
-    any move AAPL.US 2020-08-31 2020-08 <the date twice, as times> 0 <digest of no bars> who when why
+    any move AAPL.US 2020-08-31 2020-08 <the date twice> 0 <digest of no bars> who when why
 
 The source is `any`, since a move is of the market and not of a vendor.
 """
