@@ -34,11 +34,16 @@ def bar(index: int) -> dict[str, object]:
 
 
 @cache
+def klines(first: int, last: int) -> bytes:
+    """Return the bars first..last-1 as JSON."""
+    return json.dumps([bar(index) for index in range(first, last)]).encode()
+
+
 def body(symbol: str, first: int, last: int) -> bytes:
     """Return the whole response for the bars first..last-1."""
-    klines = [bar(index) for index in range(first, last)]
-    data = {"symbol": symbol, "type": "stock", "interval": "1m", "klines": klines}
-    text = json.dumps({"code": 0, "message": "success", "data": data}).encode()
+    data = json.dumps({"symbol": symbol, "type": "stock", "interval": "1m"})[:-1].encode()
+    bars = klines(first, last)
+    text = b'{"code": 0, "message": "success", "data": %b, "klines": %b}}' % (data, bars)
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
     )
@@ -46,7 +51,7 @@ def body(symbol: str, first: int, last: int) -> bytes:
 
 
 def answer(target: str) -> bytes:
-    """Return the newest page of the range that a request asks for; symbols share their bytes."""
+    """Return the newest page of the range that a request asks for; symbols share their bars."""
     query = parse_qs(urlsplit(target).query)
     asked = {name: int(values[0]) for name, values in query.items() if values[0].isdigit()}
     start = _index(asked.get("start_time", FIRST))
@@ -54,7 +59,8 @@ def answer(target: str) -> bytes:
     last = min(max(stop, 0), BARS)
     limit = min(asked.get("limit", 100), PAGE)
     first = max(start, last - limit, 0)
-    return body("AAPL.US", first, max(first, last))
+    (symbol,) = query.get("symbol", ["AAPL.US"])
+    return body(symbol, first, max(first, last))
 
 
 def _index(time: int) -> int:
