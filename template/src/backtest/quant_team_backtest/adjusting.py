@@ -273,5 +273,6 @@ def _require_open(
     if first < action.date and calendars.sessions(market, first, action.date - DAY):
         raise AdjustmentError(
             f"The {series.interval} bar of {series.symbol} at {first} has a {action} in its "
-            f"middle, on {action.date}: run on bars of a day, where it comes at an open (--interval 1d)."
+            f"middle, on {action.date}: run on bars of a day, where it comes at an open "
+            "(--interval 1d)."
         )

@@ -13,11 +13,20 @@ from typing import NamedTuple
 
 import polars as pl
 
-from quant_team_data import calendars, formats, import_bytes, import_times, instruments, markets
+from quant_team_data import (
+    calendars,
+    formats,
+    import_bytes,
+    import_times,
+    instruments,
+    markets,
+    parquet_footer,
+)
 from quant_team_data.formats import ImportFileError, Reading, plain, shown
 from quant_team_data.import_times import Times
 
 MOST_ROWS = 100_000
+MOST_BYTES = 1 << 24
 DELIMITERS = ",;\t|"
 PARQUET = b"PAR1"
 DAY_MS = 86_400_000
@@ -78,6 +87,7 @@ def read(path: Path, symbol: str, reading: Reading) -> Table:
         ImportFileError: it cannot be read; a column or a cell is not what it should be.
     """
     content = import_bytes.read(path)
+    _require_small(len(content))
     is_parquet = content[:4] == PARQUET
     columns = _parquet(content) if is_parquet else _csv(content, reading.delimiter)
     header = list(columns)
@@ -123,16 +133,21 @@ def _csv(content: bytes, delimiter: str | None) -> dict[str, pl.Series]:
 
 
 def _parquet(content: bytes) -> dict[str, pl.Series]:
-    lazy = pl.scan_parquet(io.BytesIO(content))
-    length = lazy.select(pl.len()).collect()
-    _require_few(length.item())
-    frame = lazy.collect()
+    size = parquet_footer.size_of(content)
+    _require_few(size.rows)
+    _require_small(size.most)
+    frame = pl.read_parquet(io.BytesIO(content))
     return {column.name: column for column in frame.get_columns()}
 
 
 def _require_few(count: int) -> None:
     if count > MOST_ROWS:
         raise ImportFileError(f"{count:,} rows: no stock has so many splits and dividends")
+
+
+def _require_small(size: int) -> None:
+    if size > MOST_BYTES:
+        raise ImportFileError(f"{size:,} bytes: no stock has so many splits and dividends")
 
 
 def _unique(header: Sequence[str]) -> list[str]:

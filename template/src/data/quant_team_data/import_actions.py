@@ -28,6 +28,7 @@ NOTHING = "no split and no dividend"
 UNREADABLE = (
     pl.exceptions.PolarsError,
     pl.exceptions.PanicException,
+    ValueError,
 )
 
 
