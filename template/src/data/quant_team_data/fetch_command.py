@@ -126,10 +126,10 @@ def row(symbol: str, bars: pl.DataFrame, asked: Asked) -> list[str]:
     try:
         market = markets.market_of(symbol)
         found = coverage.measure(bars, market, asked.interval, today=asked.now.date())
+        remarks = [*_holes(found), *_ends_missing(bars, market, asked)]
     except QuantError:  # an ambiguous symbol, or a year that the calendar lacks
         return [*cells, *first_and_last, "unknown", ""]
     share = "-" if bars.is_empty() else str(found)
-    remarks = [*_holes(found), *_ends_missing(bars, market, asked)]
     return [*cells, *first_and_last, share, "; ".join(remarks)]
 
 
