@@ -157,6 +157,18 @@ def test_the_command_needs_no_interval(tmp_path: Path) -> None:
     assert "--interval" in bars.output
 
 
+def test_a_damaged_list_is_imported_again(tmp_path: Path) -> None:
+    """`quant data verify` names the command that replaces it."""
+    known = take(tmp_path, "date,ratio\n2020-08-31,4\n").known
+    lock.lock([known.series], who="alice", now=NOW)
+    known.series.path.write_bytes(b"broken")
+    done = quant_data("verify")
+    assert done.exit_code == 1
+    assert "`quant data import --actions FILE --symbol AAPL.US --source acme`" in str(
+        done.exception
+    )
+
+
 def test_imported_actions_are_locked_like_bars(tmp_path: Path) -> None:
     """A line for each month that has one; another list than the agreed one is not locked."""
     take(tmp_path, "date,ratio,cash\n2020-08-31,4,\n2020-08-07,,0.82\n")

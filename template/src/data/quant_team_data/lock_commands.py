@@ -148,12 +148,19 @@ def _print_months(label: str, lines: list[Line]) -> None:
 
 def _damage(lines: list[Line]) -> str:
     """Return the sentence about damaged files, with the command that gets the first one back."""
+    from quant_team_data.series import FACTORS, IMPORT
+
     found = _by_series(lines)
     series, months = found[0]
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    fix = f"quant data import FILE --symbol {series.symbol} --interval {series.interval} "
-    fix += f"--source {series.source.removeprefix('import:')}"
+    is_list = series.type == FACTORS
+    vendor = series.source.removeprefix(IMPORT)
+    fix = f"FILE --symbol {series.symbol} --interval {series.interval} --source {vendor}"
+    if is_list:
+        fix = f"--actions FILE --symbol {series.symbol} --source {vendor}"
+    fix = f"quant data import {fix}"
     if not series.is_imported:
         days = f"--start {months[0].first[:10]} --end {months[-1].last[:10]}"
-        fix = f"quant data fetch {series.symbol} --interval {series.interval} {days}"
+        length = "1d" if is_list else series.interval
+        fix = f"quant data fetch {series.symbol} --interval {length} {days}"
     return f"The file of {series}{others} is damaged or not of this cache: `{fix}` replaces it."
