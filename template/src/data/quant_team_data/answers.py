@@ -135,7 +135,7 @@ class TypedCaller(Caller):
                 continue
             for symbol in part:
                 try:
-                    data[symbol] = read_one(given.get(canonical(symbol)), symbol)
+                    data[symbol] = read_one(_item_of(given, symbol, part), symbol)
                 except (errors.SymbolNotFoundError, errors.DecodeError) as error:
                     failed[symbol] = error
         return in_order(asked, data, failed)
@@ -148,7 +148,8 @@ class TypedCaller(Caller):
         timeout: Timeout,
     ) -> dict[str, msgspec.Raw]:
         """Return what one request gives, by canonical symbol, undecoded."""
-        names = ",".join(one_symbol(symbol) for symbol in part)
+        spelled = {canonical(symbol): one_symbol(symbol) for symbol in part}
+        names = ",".join(spelled.values())
         wanted = {"symbols": names, **params}
         items = self.get(path, wanted, list[msgspec.Raw], names, timeout) or []
         # The service repeats the spelling of the request, or its own.
@@ -220,6 +221,13 @@ def valid(about: str, content: bytes = b"") -> Iterator[None]:
         raise invalid(what, about) from None
 
 
+def is_same_symbol(asked: str, given: str) -> bool:
+    """Tell whether two spellings mean the same; six digits may come back with their exchange."""
+    if canonical(given) == canonical(asked):
+        return True
+    return asked.isdecimal() and given.startswith(f"{asked}.")
+
+
 def one_symbol(symbol: str) -> str:
     """Return a symbol that is one symbol: a comma would ask for two.
 
@@ -233,3 +241,27 @@ def one_symbol(symbol: str) -> str:
             code="2005",
         )
     return symbol
+
+
+# Details
+
+
+def _item_of(
+    given: Mapping[str, msgspec.Raw],
+    symbol: str,
+    asked: list[str],
+) -> msgspec.Raw | None:
+    """Return what came for a symbol, or None.
+
+    Raises:
+        DecodeError: nothing, but something came that was not asked for.
+    """
+    found = given.get(canonical(symbol))
+    if found is not None:
+        return found
+    for name, item in given.items():
+        if is_same_symbol(symbol, name):
+            return item
+        if not any(is_same_symbol(other, name) for other in asked):
+            raise invalid(f"{name!r} instead of {symbol!r}", symbol)
+    return None

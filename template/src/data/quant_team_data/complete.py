@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from quant_team_data.frames import Times
 
 INSIDE = 10  # known bars beside a hole that an answer must repeat
-ANSWERS = 2  # as many confirm a hole at an end of the bars
 
 
 class Hole(NamedTuple):
@@ -144,20 +143,23 @@ def _fill(gathered: Gathered, hole: Hole) -> list[Hole]:
 def _confirmed(gathered: Gathered, hole: Hole) -> list[Hole]:
     """Ask for a hole and the bars around it, and return what is then left of the hole.
 
-    Where no bars come on one of its sides, it is asked for twice: that is before a listing, after
-    the last trade, or the answer was cut.
+    Where no bars come on one of its sides, it is asked for once more, without the known bars: that
+    is before a listing, after the last trade, or a page holds no more than the known bars.
     """
     low, high = _with_neighbors(gathered, hole)
-    for _ in range(ANSWERS):
-        times = gathered.ask(low, high)
-        new = part(times, hole.low, hole.high)
-        if len(new):
-            return _around(gathered, hole, new)
-        gathered.require_known(times, low, high)
-        has_both_sides = len(times) and times[0] < hole.low and times[-1] >= hole.high
-        if has_both_sides or not _is_certain(gathered, hole.low):
-            break
-    return []
+    times = gathered.ask(low, high)
+    new = part(times, hole.low, hole.high)
+    if len(new):
+        return _around(gathered, hole, new)
+    gathered.require_known(times, low, high)
+    has_both_sides = times[0] < hole.low and times[-1] >= hole.high
+    if has_both_sides or not _is_certain(gathered, hole.low):
+        return []
+    first = hole.low if hole.is_after else low
+    last = hole.high - 1 if hole.is_before else high
+    times = gathered.ask(first, last)
+    new = part(times, hole.low, hole.high)
+    return _around(gathered, hole, new) if len(new) else []
 
 
 def _with_neighbors(gathered: Gathered, hole: Hole) -> Range:

@@ -14,11 +14,11 @@ import numpy as np
 import polars as pl
 
 from quant_team_data import calendars, frames
-from quant_team_data.answers import invalid
+from quant_team_data.answers import invalid, is_same_symbol
 from quant_team_data.errors import DecodeError
 from quant_team_data.expected import market_for
 from quant_team_data.frames import SCHEMA
-from quant_team_data.markets import SECONDS_OF_A_DAY, canonical, longest, shortest
+from quant_team_data.markets import SECONDS_OF_A_DAY, longest, shortest
 from quant_team_data.messages import Bar, Klines
 
 SECONDS = 10**11  # a time below it, until 1973 in milliseconds, can only be in seconds
@@ -96,7 +96,7 @@ def require_same(found: Klines, asked: Asked) -> None:
         DecodeError: it is one.
     """
     symbol = asked.symbol
-    is_same = found.symbol is None or _is_same_symbol(symbol, found.symbol)
+    is_same = found.symbol is None or is_same_symbol(symbol, found.symbol)
     if not is_same:
         raise invalid(f"bars of {found.symbol!r} instead of {symbol!r}", symbol)
     if found.interval not in (None, asked.interval):
@@ -144,13 +144,6 @@ def _require_same_twice(bars: list[Bar], symbol: str) -> None:
 
 def _differing(symbol: str, time: int) -> DecodeError:
     return invalid(f"two different bars of {symbol!r} at {text(time)}", symbol)
-
-
-def _is_same_symbol(asked: str, given: str) -> bool:
-    """Tell whether two spellings mean the same; six digits may come back with their exchange."""
-    if canonical(given) == canonical(asked):
-        return True
-    return asked.isdecimal() and given.startswith(f"{asked}.")
 
 
 def _require_in_range(bars: pl.DataFrame, asked: Asked) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quant_team_data.frames import Times
 
 NEARLY_ALL = 0.95  # of the expected bars: where so many came, every missing one is asked for again
-MOST = 0.5  # where so many came, long runs of missing ones are
+MOST = 0.5  # where so many came apart from the longest run, long runs of missing ones are
 RUN = 5  # bars in a row: a shorter run is not long
 
 
@@ -58,11 +58,13 @@ def doubtful(expected: Expected, times: Times) -> Times:
     present = count - len(gone)
     if present >= NEARLY_ALL * count:
         return gone
-    if present < MOST * count:
+    runs = _runs(expected, gone)
+    longest = max(len(run) for run in runs)
+    if present <= MOST * (count - longest):
         return gone[:0]
     shortest = max(RUN, (1 - NEARLY_ALL) * count)
     found = [gone[:0]]
-    for run in _runs(expected, gone):
+    for run in runs:
         if len(run) >= shortest:
             found.append(run)
     return np.concatenate(found)
