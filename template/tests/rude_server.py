@@ -27,6 +27,7 @@ def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve on a port of this machine, and yield it; each connection is for one request."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
+    done = threading.Event()
 
     def converse(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
@@ -38,9 +39,9 @@ def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
 
     def accept() -> None:
         while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
+            connection, _ = listener.accept()
+            if done.is_set():
+                connection.close()
                 return
             thread = threading.Thread(target=converse, args=(connection,), daemon=True)
             thread.start()
@@ -51,10 +52,10 @@ def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        done.set()
+        socket.create_connection(listener.getsockname()).close()
         accepting.join()
+        listener.close()
         for thread in threads:
             thread.join()
 

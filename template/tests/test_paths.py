@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from quant_team_utils.paths import ProjectNotFoundError, project_root, user_cache
+from quant_team_utils.paths import (
+    HomeNotFoundError,
+    ProjectNotFoundError,
+    project_root,
+    user_cache,
+)
 
 
 def test_the_root_is_found_from_a_folder_below(
@@ -89,3 +94,16 @@ def test_caches_are_where_the_platform_keeps_them(
     monkeypatch.setattr(Path, "home", lambda: home)
     monkeypatch.setattr(sys, "platform", platform)
     assert user_cache() == tmp_path / cache
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other variables")
+def test_a_user_without_a_home_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no entry: the variable is named."""
+
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    with pytest.raises(HomeNotFoundError, match="set HOME"):
+        user_cache()

@@ -25,7 +25,13 @@ import httpx2
 from quant_team_data import addresses, errors
 
 SOCKS = ("socks5", "socks5h")
-LOGGERS = ("httpx2", *(f"httpcore2.{part}" for part in ("connection", "http11", "proxy", "socks")))
+LOGGERS = (  # which may log what a service says
+    "httpx2",
+    "httpcore2.connection",
+    "httpcore2.http11",
+    "httpcore2.proxy",
+    "httpcore2.socks",
+)
 JUST = 0.01  # seconds: less is over
 
 Monotonic = Callable[[], float]  # seconds since any moment

@@ -18,6 +18,10 @@ class ProjectNotFoundError(QuantError):
     """No project root was found from the working directory or from this file."""
 
 
+class HomeNotFoundError(QuantError):
+    """This user has no home folder."""
+
+
 def project_root() -> Path:
     """Return the absolute path of the team repository.
 
@@ -54,14 +58,26 @@ def user_cache() -> Path:
     """Return the project's folder in this user's cache, where the platform keeps caches.
 
     `LOCALAPPDATA` on Windows, `~/Library/Caches` on macOS, else `XDG_CACHE_HOME` or `~/.cache`.
+
+    Raises:
+        HomeNotFoundError: the user has no home folder, and no variable names another one.
     """
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        base = Path(local) if local else Path.home() / "AppData" / "Local"
+        base = Path(local) if local else _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
         named = os.environ.get("XDG_CACHE_HOME", "")
         # The standard: a relative path is to be ignored.
-        base = Path(named) if Path(named).is_absolute() else Path.home() / ".cache"
+        base = Path(named) if Path(named).is_absolute() else _home() / ".cache"
     return base / "quant-team"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise HomeNotFoundError(
+            "This user has no home folder: set HOME to a folder in which caches may be kept."
+        ) from None
