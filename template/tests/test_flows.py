@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quant_team_backtest.adjusting import signals
 from quant_team_backtest.engine import Assumptions, Bars, EngineError, Flow, Simulation, simulate
 
 DAY = 86_400_000
@@ -237,3 +239,18 @@ def test_flows_on_raw_prices_are_a_run_on_adjusted_ones(case: Case, data: st.Dat
     found = run(raw_of(case._replace(flows=held)), [first] * count)
     expected = run(adjusted, [first] * count)
     assert found.equity == pytest.approx(expected.equity, rel=1e-9, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_what_strategies_see_is_the_series_without_actions(case: Case) -> None:
+    """Total-return prices, made from raw ones and the flows, are those they came from. [actions]"""
+    raw = raw_of(case)
+    columns = {"open": raw.open, "high": raw.open, "low": raw.open, "close": raw.close}
+    frame = pl.DataFrame({**columns, "volume": raw.volume})
+    seen = signals(frame, raw.flows)
+    assert seen["open"].to_numpy() == pytest.approx(case.opens, rel=1e-9)
+    assert seen["close"].to_numpy() == pytest.approx(case.closes, rel=1e-9)
+    by_bar = {flow.bar: flow.ratio for flow in raw.flows}
+    shares = np.cumprod([by_bar.get(bar, 1.0) for bar in range(len(frame))])
+    assert seen["volume"].to_numpy() * shares == pytest.approx(raw.volume)
