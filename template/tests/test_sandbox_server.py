@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import http.server
 import json
 import os
 import signal
@@ -15,11 +16,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner
 
-from quant_team_data import commands, data_client, sandbox
+from quant_team_data import cache, commands, data_client, sandbox
 from quant_team_data.errors import AuthError, ConfigError, TransportError
 from quant_team_data.markets import milliseconds
 from quant_team_data.sandbox_server import Answer, PortError, Server
@@ -71,6 +73,34 @@ def test_served_and_in_process_are_the_same(served: str, monkeypatch: pytest.Mon
     found = data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03", refresh=True)
     assert found.equals(expected)
     assert data_client.fetch_latest_price("BTCUSDT") is not None
+
+
+class Foreign(http.server.BaseHTTPRequestHandler):
+    """Another server of this machine, which gives the sandbox's bars as its own."""
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        _, body = sandbox.answer(url.path, dict(parse_qsl(url.query)), {})
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+def test_another_local_server_is_not_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bars are never kept as the sandbox's; the sandbox itself says what it is. [source]"""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Foreign) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        monkeypatch.setenv("TICKDB_BASE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("TICKDB_API_KEY", "sandbox-key")
+        with pytest.raises(ConfigError, match="is not `quant sandbox`"):
+            data_client.fetch_bars("AAPL.US", "1h", "2024-07-01", "2024-07-03")
+        server.shutdown()
+        thread.join()
+    assert cache.stored_series() == []
 
 
 def test_the_clock_of_a_server_can_be_set() -> None:
