@@ -141,7 +141,8 @@ def decode() -> bool:
     """Measure 1,000,000 bars from bytes to validated columns."""
     import pandas as pd
     import polars as pl
-    from quant_team_data import answers, messages
+    from quant_team_data import klines, messages
+    from quant_team_data.klines import Asked
 
     bodies = []
     for first in range(0, BARS, PAGE):
@@ -150,12 +151,13 @@ def decode() -> bool:
     series = len(bodies)
     bodies *= 1_000_000 // BARS
     decoder = messages.decoder(messages.Klines)
+    asked = Asked("A", "1m", low=FIRST, high=STOP)
 
     def ours() -> None:
         count = 0
         for start in range(0, len(bodies), series):
             part = bodies[start : start + series]
-            frames = [answers.frame(decoder.decode(body).data, "A") for body in part]
+            frames = [klines.checked(decoder.decode(body).data, asked) for body in part]
             count += len(pl.concat(frames))
         assert count == 1_000_000
 
