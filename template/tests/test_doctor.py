@@ -224,6 +224,16 @@ def test_a_check_that_crashes_has_failed(
     assert second.startswith("ok    sound:")
 
 
+def test_what_a_check_found_clears_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Values of `.env` and names of files are other people's text."""
+    found = Check("settings", "fail", "URL=\x1b[2J from .env", "git rm '\u202ex'")
+    assert not doctor.report(tmp_path, {"settings": lambda root: found})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert r"URL=\x1b[2J from .env  ->  git rm '\u202ex'" in line
+
+
 def test_ctrl_c_is_no_fault_of_a_check(tmp_path: Path) -> None:
     """Who stops the doctor stops it."""
     with pytest.raises(KeyboardInterrupt):

@@ -101,7 +101,7 @@ def _line(check: Check) -> str:
     label = f"{check.name}:".ljust(_WIDTH)
     detail = " ".join(check.detail.split())
     fix = f"  ->  {check.fix}" if check.fix and check.state != "ok" else ""
-    return f"{mark}  {label} {detail}{fix}"
+    return f"{mark}  {label} {console.printable(detail + fix)}"
 
 
 @click.command()
