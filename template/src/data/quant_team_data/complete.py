@@ -153,7 +153,8 @@ def _confirmed(gathered: Gathered, hole: Hole) -> list[Hole]:
         return _around(gathered, hole, new)
     gathered.require_known(times, low, high)
     has_both_sides = times[0] < hole.low and times[-1] >= hole.high
-    if has_both_sides or not _is_certain(gathered, hole.low):
+    is_late = not _is_certain(gathered, hole.low)
+    if has_both_sides or is_late:
         return []
     first = hole.low if hole.is_after else low
     last = hole.high - 1 if hole.is_before else high
@@ -169,7 +170,8 @@ def _with_neighbors(gathered: Gathered, hole: Hole) -> Range:
     interval = gathered.asked.interval
     begin, end = np.searchsorted(known, [hole.low, hole.high]).tolist()
     if hole.is_after:
-        low = int(known[max(0, begin - INSIDE)])
+        first = max(0, begin - INSIDE)
+        low = int(known[first])
     else:
         low = neighbors.before(market, interval, hole.low, gathered.now)
     if hole.is_before:
@@ -186,10 +188,14 @@ def _around(
     times: Times,
 ) -> list[Hole]:
     """Return what is left of a hole before and after new bars; ask for what is between them."""
-    is_cut = gathered.may_be_cut
     first = int(times[0])
     last = int(times[-1])
-    before = Hole(hole.low, first, hole.is_after, is_before=True, is_cut=is_cut)
-    after = Hole(last + 1, hole.high, is_after=True, is_before=hole.is_before, is_cut=is_cut)
+    rest = hole._replace(is_sure=False, is_cut=gathered.may_be_cut)
+    before = rest._replace(high=first, is_before=True)
+    after = rest._replace(low=last + 1, is_after=True)
     missing.ask_again(gathered, times)
-    return [one for one in (before, after) if one.low < one.high]
+    left: list[Hole] = []
+    for one in (before, after):
+        if one.low < one.high:
+            left.append(one)
+    return left
