@@ -81,5 +81,7 @@ def parts_of(url: str) -> SplitResult | None:
     extra = parts.username or parts.password or parts.query or parts.fragment
     if extra or port == 0 or not url.isprintable() or " " in url:
         return None
+    if "[" in parts.netloc and ":" not in host:  # only numbers of version 6 are in brackets
+        return None
     is_name = HOST.fullmatch(host) and len(host) <= LONGEST_HOST
     return parts if is_name else None
