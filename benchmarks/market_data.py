@@ -142,7 +142,6 @@ def decode() -> bool:
     import pandas as pd
     import polars as pl
     from quant_team_data import klines, messages
-    from quant_team_data.klines import Asked
 
     bodies = []
     for first in range(0, BARS, PAGE):
@@ -151,14 +150,14 @@ def decode() -> bool:
     series = len(bodies)
     bodies *= 1_000_000 // BARS
     decoder = messages.decoder(messages.Klines)
-    asked = Asked("A", "1m", low=FIRST, high=STOP)
+    asked = klines.Asked("A", "1m", low=FIRST, high=STOP)
 
     def ours() -> None:
         count = 0
         for start in range(0, len(bodies), series):
             part = bodies[start : start + series]
-            frames = [klines.checked(decoder.decode(body).data, asked) for body in part]
-            count += len(pl.concat(frames))
+            pages = [klines.checked(decoder.decode(body).data, asked) for body in part]
+            count += len(pl.concat(pages))
         assert count == 1_000_000
 
     def typed(klines: list[dict[str, Any]]) -> Any:
@@ -168,8 +167,8 @@ def decode() -> bool:
         return frame
 
     def by_page() -> None:
-        frames = [typed(json.loads(body)["data"]["klines"]) for body in bodies]
-        assert len(pd.concat(frames)) == 1_000_000
+        whole = pd.concat([typed(json.loads(body)["data"]["klines"]) for body in bodies])
+        assert len(whole) == 1_000_000
 
     def at_once() -> None:
         klines: list[dict[str, Any]] = []
@@ -183,9 +182,8 @@ def decode() -> bool:
         "json, to pandas, all at once": median(at_once, 3, time.process_time),
     }
     limits = {"json, to pandas, page by page": (">=", 7.0)}
-    return table(
-        "1,000,000 bars decoded (CPU, medians)", rows, "client, validated, to polars", limits
-    )
+    title = "1,000,000 bars decoded (CPU, medians)"
+    return table(title, rows, "client, validated, to polars", limits)
 
 
 def made_up() -> Any:
