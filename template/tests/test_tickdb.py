@@ -194,3 +194,14 @@ def test_key_status_is_that_of_this_key_without_its_letters(service: Service) ->
     service.replies(ok({"api_keys": keys}))
     assert data_client.client().key_status() == KeyStatus(plan="pro")
     assert data_client.client().plan().rate == 600
+
+
+def test_factors_of_another_symbol_are_an_error(service: Service) -> None:
+    """An alias is the same symbol; no factors at all are none."""
+    factor = {"timestamp": 1_704_067_200_000, "factor_a": 0.5, "factor_b": 0}
+    service.replies(ok({"data": {"00700.HK": [factor]}}))
+    assert len(data_client.client().factors("700.HK")) == 1
+    with pytest.raises(errors.DecodeError, match=r"'00700\.HK' instead of 'AAPL\.US'"):
+        data_client.client().factors("AAPL.US")
+    service.replies(ok({"data": {}}))
+    assert data_client.client().factors("AAPL.US") == []

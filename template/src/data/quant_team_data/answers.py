@@ -228,6 +228,20 @@ def is_same_symbol(asked: str, given: str) -> bool:
     return asked.isdecimal() and given.startswith(f"{asked}.")
 
 
+def of_symbol(lists: Mapping[str, list[T]], symbol: str) -> list[T]:
+    """Return the list of a symbol, out of lists by symbol as the service spells it.
+
+    Raises:
+        DecodeError: there are lists, but of other symbols.
+    """
+    for name, found in lists.items():
+        if is_same_symbol(symbol, name):
+            return found
+    if lists:
+        raise invalid(f"{next(iter(lists))!r} instead of {symbol!r}", symbol)
+    return []
+
+
 def one_symbol(symbol: str) -> str:
     """Return a symbol that is one symbol: a comma would ask for two.
 

@@ -282,7 +282,8 @@ class TickDBClient:
                 http_status=error.http_status,
                 symbol=symbol,
             ) from None
-        return found.data.get(symbol, [])
+        self.require_source()
+        return answers.of_symbol(found.data, symbol)
 
     # Prices now
 
