@@ -20,6 +20,7 @@ Talk = Callable[[socket.socket], None]  # takes a connection whose request has b
 OK = b"HTTP/1.1 200 OK\r\n"
 QUICK = (0.1, 0.1)  # seconds: the whole request then takes 0.4
 PACE = 0.02  # seconds between two drops
+_opened: list[HttpTransport] = []  # closed with the server
 
 
 @contextlib.contextmanager
@@ -52,6 +53,8 @@ def serving(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     try:
         yield listener.getsockname()[1]
     finally:
+        while _opened:
+            _opened.pop().close()
         done.set()
         socket.create_connection(listener.getsockname()).close()
         accepting.join()
@@ -93,11 +96,13 @@ def body(content: bytes, *headers: bytes) -> bytes:
 def client_of(address: str) -> TickDBClient:
     """Return a client of an address whose waits between two requests take no time."""
     clock = Clock()
+    transport = HttpTransport(address)
+    _opened.append(transport)
     return TickDBClient(
         address,
         KEY,
         plan="unlimited",
-        transport=HttpTransport(address),
+        transport=transport,
         clock=clock,
         sleep=clock.sleep,
     )

@@ -168,6 +168,10 @@ class HttpTransport:
         # Raised out here, the error does not hold on to the request and its key.
         raise error
 
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
 
 def longest(timeout: Timeout) -> float:
     """Return the seconds after which a request is over, however slowly its response drips in."""
