@@ -192,6 +192,27 @@ def short_of_new(vendor: Vendor, reply: Reply) -> Reply:
     return reply.giving(rows[: vendor.random.randint(0, len(rows))])
 
 
+def kept(share: slice) -> Fault:
+    """The same bars of each answer are left out."""
+
+    def change(vendor: Vendor, reply: Reply) -> Reply:
+        return reply.giving(reply.rows[share])
+
+    return change
+
+
+def older_half(vendor: Vendor, reply: Reply) -> Reply:
+    """The newer half is left out, but for one bar."""
+    rows = reply.rows
+    return reply.giving(rows[: (len(rows) + 1) // 2])
+
+
+def newer_half(vendor: Vendor, reply: Reply) -> Reply:
+    """The older half is left out, but for one bar."""
+    rows = reply.rows
+    return reply.giving(rows[len(rows) // 2 :])
+
+
 def page_gone(vendor: Vendor, reply: Reply) -> Reply:
     """Bars in the middle are left out."""
     rows = reply.rows
@@ -280,6 +301,11 @@ FAULTS: tuple[Fault, ...] = (
     short_of_old,
     short_of_new,
     page_gone,
+    older_half,
+    newer_half,
+    kept(slice(1, None)),
+    kept(slice(5, None)),
+    kept(slice(None, -5)),
     in_unit(1e-3),
     in_unit(1e3),
     in_unit(1e6),

@@ -115,10 +115,10 @@ def test_a_real_hole_is_confirmed_and_proven(service: Service, begin: int, end: 
     service.reply = Ranged(bars, "oldest", 1000)
     assert fetched(300) == [bar["time"] for bar in bars]
     first = len(service.requests)
-    assert first <= 3
+    assert first <= 4
     assert fetched(300) == [bar["time"] for bar in bars]
     again = len(service.requests) - first
-    assert again == 0 if end < 300 else 1 <= again <= 3
+    assert again == 0 if end < 300 else 1 <= again <= 4
 
 
 def test_seldom_traded_symbols_cost_no_request_for_each_gap(service: Service) -> None:
@@ -126,7 +126,7 @@ def test_seldom_traded_symbols_cost_no_request_for_each_gap(service: Service) ->
     bars = hourly(900)[::3]
     service.reply = Ranged(bars, "oldest", 1000)
     assert fetched(900) == [bar["time"] for bar in bars]
-    assert len(service.requests) <= 3
+    assert len(service.requests) <= 4
 
 
 def test_answers_that_contradict_each_other_are_an_error(service: Service) -> None:

@@ -52,7 +52,7 @@ def test_before_a_listing_there_is_nothing_and_it_is_asked_once(
         assert fetch_bars("BTCUSDT", interval, "2024-01-01", "2024-03-31").is_empty()
         counts.add(len(service.requests))
     assert len(counts) == 1
-    assert max(counts) <= 8
+    assert max(counts) <= 10
     assert load(Series.of("tickdb", "BTCUSDT", interval)).proven
 
 
@@ -74,7 +74,7 @@ def test_after_the_last_trade_there_is_nothing_and_that_is_not_proven(
     for number in range(2):
         before = len(service.requests)
         assert fetch_bars("BTCUSDT", interval, "2024-11-10", "2024-11-20").is_empty()
-        assert 0 < len(service.requests) - before <= 8, number
+        assert 0 < len(service.requests) - before <= 10, number
 
 
 @pytest.mark.parametrize("empty", [{"1h"}, {"1h", "1d"}, {"1h", "1d", "1M"}])

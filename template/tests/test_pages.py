@@ -79,7 +79,7 @@ def test_a_long_range_is_complete(
     service.reply = Ranged(bars, cut, cap, end_included)
     frame = fetch_bars("BTCUSDT", "1h", START, START + 4000 * timedelta(hours=1))
     assert times(frame) == [bar["time"] for bar in bars]
-    assert len(service.requests) <= 3 + 2 * (count // cap)
+    assert len(service.requests) <= 4 + 2 * (count // cap)
 
 
 def test_holes_do_not_hide_bars(service: Service) -> None:

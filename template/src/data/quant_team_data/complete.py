@@ -143,8 +143,9 @@ def _fill(gathered: Gathered, hole: Hole) -> list[Hole]:
 def _confirmed(gathered: Gathered, hole: Hole) -> list[Hole]:
     """Ask for a hole and the bars around it, and return what is then left of the hole.
 
-    Where no bars come on one of its sides, it is asked for once more, without the known bars: that
-    is before a listing, after the last trade, or a page holds no more than the known bars.
+    Where no bars come on one of its sides, that is before a listing or after the last trade. Or a
+    page holds no more than the known bars, so it is asked for once more without them. Or the
+    service leaves out the bar at the edge of any range, so one that ends with a known bar follows.
     """
     low, high = _with_neighbors(gathered, hole)
     times = gathered.ask(low, high)
@@ -160,11 +161,22 @@ def _confirmed(gathered: Gathered, hole: Hole) -> list[Hole]:
     last = hole.high - 1 if hole.is_before else high
     times = gathered.ask(first, last)
     new = part(times, hole.low, hole.high)
-    return _around(gathered, hole, new) if len(new) else []
+    if len(new):
+        return _around(gathered, hole, new)
+    if hole.is_after:
+        high = hole.low
+    else:
+        low = hole.high
+    times = gathered.ask(low, high)
+    gathered.require_known(times, low, high)
+    return []
 
 
 def _with_neighbors(gathered: Gathered, hole: Hole) -> Range:
-    """Return a range around a hole, both ends included: a few known bars, or more beyond."""
+    """Return a range around a hole: a few known bars, or more beyond.
+
+    It ends a millisecond after a bar: nobody says whether the service counts the end.
+    """
     known = gathered.times()
     market = gathered.market
     interval = gathered.asked.interval
@@ -179,7 +191,7 @@ def _with_neighbors(gathered: Gathered, hole: Hole) -> Range:
         high = int(known[last])
     else:
         high = neighbors.after(market, interval, hole.high, gathered.now)
-    return low, high
+    return low, high + 1
 
 
 def _around(

@@ -33,7 +33,7 @@ def ask_again(gathered: Gathered, times: Times) -> None:
         before = times[times < gone[0]]
         after = times[times > gone[-1]]
         low = int(before[-1])
-        high = int(after[0])
+        high = int(after[0]) + 1
         again = gathered.ask(low, high)
         if np.isin(again, times).all():
             gathered.require_known(again, low, high)
