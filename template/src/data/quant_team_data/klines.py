@@ -79,14 +79,14 @@ def checked(found: Klines | None, asked: Asked) -> pl.DataFrame:
         _require_same_twice(found.klines, asked.symbol)
     _require_in_range(bars, asked)
     if shortest(asked.interval) >= SECONDS_OF_A_DAY:
-        bars = _dated(bars, asked)
-    bars = once(bars, asked.symbol)
+        dated = _dated(bars, asked)
+        bars = _within(once(dated, asked.symbol), asked)
     # The newest bars are for a look; only those of a range are kept and computed with.
     grid = asked.interval if asked.low is not None else None
     fault = frames.fault(bars, grid)
     if fault is not None:
         raise invalid(fault.of(asked.symbol), asked.symbol)
-    return _within(bars, asked)
+    return bars
 
 
 def require_same(found: Klines, asked: Asked) -> None:
