@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from quant_team_backtest import adjusting
 from quant_team_backtest.adjusting import AdjustmentError, signals
-from quant_team_backtest.checks import check
+from quant_team_backtest.bar_checks import check
 from quant_team_backtest.prepare import prepare
 from quant_team_backtest.result import Result
 from quant_team_backtest.run import Run

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from quant_team_backtest import jumps
 from quant_team_backtest.adjusting import AdjustmentError
-from quant_team_backtest.checks import check
+from quant_team_backtest.bar_checks import check
 from quant_team_backtest.prepare import prepare
 from quant_team_backtest.simulation import Flow
 from quant_team_data import actions, cache, calendars, frames, markets, real_moves

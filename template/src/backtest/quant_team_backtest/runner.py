@@ -24,7 +24,7 @@ import numpy as np
 
 from quant_team_backtest import adjusting, engine, provenance
 from quant_team_backtest import result as records
-from quant_team_backtest.checks import Checked, check
+from quant_team_backtest.bar_checks import Checked, check
 from quant_team_backtest.engine import Bars, EngineError, Simulation
 from quant_team_backtest.metrics import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
