@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_team_data import cache
@@ -135,6 +135,7 @@ def imported(folder: str, content: bytes, interval: str) -> Report:
 
 
 @pytest.mark.parametrize("export", SHAPES)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_any_bars_come_back_as_they_were(
     export: Callable[[pl.DataFrame], bytes],
@@ -159,6 +160,7 @@ def test_any_bars_come_back_as_they_were(
 
 
 @pytest.mark.parametrize("export", [iso, seconds, metatrader, european, american])
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_no_corruption_of_a_field_goes_unseen(
     export: Callable[[pl.DataFrame], bytes],

@@ -37,11 +37,11 @@ def find() -> list[str]:
     Raises:
         CopierError: none is there and an environment for it cannot be made.
     """
-    return list(_find(os.environ.get("PATH")))
+    return list(_find(tuple(os.get_exec_path())))
 
 
 @cache
-def _find(path: str | None) -> list[str]:
+def _find(path: tuple[str, ...]) -> list[str]:
     if _is_recent(["copier"]):
         return ["copier"]
     if shutil.which("uvx"):

@@ -129,7 +129,8 @@ class Limiter:
         self._lock = threading.Lock()
         self._bucket = _bucket(stem.with_suffix(".sqlite"))
         # Not at exit: a process that was forked would close the connection of its parent.
-        weakref.finalize(self, self._bucket.close).atexit = False
+        # Nor through the bucket, whose lock this thread may hold for another one.
+        weakref.finalize(self, self._bucket.conn.close).atexit = False
         self._set_rate()
 
     def acquire(self, ask: Callable[[], Plan | None]) -> None:
