@@ -130,7 +130,9 @@ class Limiter:
         self._bucket = _bucket(stem.with_suffix(".sqlite"))
         # Not at exit: a process that was forked would close the connection of its parent.
         # Nor through the bucket, whose lock this thread may hold for another one.
-        weakref.finalize(self, self._bucket.conn.close).atexit = False
+        connection = getattr(self._bucket, "conn", None)
+        if connection is not None:  # a bucket in memory has none
+            weakref.finalize(self, connection.close).atexit = False
         self._set_rate()
 
     def acquire(self, ask: Callable[[], Plan | None]) -> None:

@@ -1,4 +1,4 @@
-"""The bars just outside of a range: an answer that has them was not cut at the edge of the range."""
+"""The bars just outside of a range: an answer that has them was not cut at the range's edge."""
 
 from __future__ import annotations
 
