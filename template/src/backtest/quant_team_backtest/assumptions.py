@@ -31,6 +31,9 @@ class Assumptions:
         fill: "next_open" or "next_close": where on the bar after the one that decided.
         participation: the largest fraction of a bar's volume that is filled; None for no cap.
         borrow_rate: fraction per year (365 days) on the value of what is sold short; 0 or more.
+        max_gross: what all positions together may be worth, as a multiple of equity, when they are
+            decided; up to 1 the account never goes into debit to buy.
+        interest_rate: fraction per year (365 days) on a debit; 0 or more.
         expire_after: bars that an order waits for volume before it is dropped; 1 or more.
 
     Raises:
@@ -43,6 +46,8 @@ class Assumptions:
     fill: str = NEXT_OPEN
     participation: float | None = 0.05
     borrow_rate: float = 0.01
+    max_gross: float = 1.0
+    interest_rate: float = 0.05
     expire_after: int = 5
 
     def __post_init__(self) -> None:
@@ -82,5 +87,7 @@ _RULES = {
     "slippage": _PER_SIDE,
     "participation": _Rule(float, "a fraction above 0 up to 1, or null", lambda x: 0 < x <= 1),
     "borrow_rate": _Rule(float, "a fraction per year, 0 or more", lambda x: x >= 0),
+    "max_gross": _Rule(float, "a number above 0", lambda x: x > 0),
+    "interest_rate": _Rule(float, "a fraction per year, 0 or more", lambda x: x >= 0),
     "expire_after": _Rule(int, "a whole number of bars, 1 or more", lambda x: x >= 1),
 }

@@ -13,26 +13,24 @@ from quant_team_backtest.simulation import Bars, Floats, Flow
 
 def targets(
     symbol: str,
-    bars: Bars,
+    count: int,
     weights: Mapping[str, Floats],
 ) -> Floats:
-    """Return the weights of a symbol, with "as before" filled in, after all checks.
+    """Return the weights of a symbol, with "as before" filled in; 0 before the first.
 
     Args:
         symbol: whose they are, for the error.
-        bars: its bars.
+        count: of its bars.
         weights: for each symbol one target weight per bar; NaN means "as before".
 
     Raises:
-        EngineError: there are none, one is infinite, or their number is not that of the bars; a
-            bar is not valid or out of order; a split or dividend is not possible.
+        EngineError: there are none, one is infinite, or their number is not that of the bars.
     """
     if symbol not in weights:
         raise EngineError(
             f"The strategy returned no weights for {symbol}: return one series for each symbol."
         )
     given = np.asarray(weights[symbol], dtype=np.float64)
-    count = len(bars.opened)
     if len(given) != count:
         raise EngineError(
             f"The strategy returned {len(given)} weights for the {count} bars of {symbol}: "
@@ -43,16 +41,20 @@ def targets(
             f"The strategy returned an infinite weight for {symbol}: "
             "weights are fractions of equity."
         )
-    _check_bars(symbol, bars)
-    last = np.where(np.isnan(given), -1, np.arange(count))
+    is_kept = np.isnan(given)
+    if not is_kept.any():
+        return given
+    last = np.where(is_kept, -1, np.arange(count))
     last = np.maximum.accumulate(last)
     return np.where(last >= 0, given[last], 0.0)
 
 
-# Details
+def check(symbol: str, bars: Bars) -> None:
+    """Refuse bars that cannot be simulated.
 
-
-def _check_bars(symbol: str, bars: Bars) -> None:
+    Raises:
+        EngineError: a bar is not valid or out of order; a split or dividend is not possible.
+    """
     prices = np.concatenate([bars.open, bars.close])
     are_prices = np.isfinite(prices) & (prices > 0)
     are_volumes = bars.volume >= 0
@@ -73,6 +75,9 @@ def _check_bars(symbol: str, bars: Bars) -> None:
         raise EngineError(
             f"The bars of {symbol} overlap or are out of time order: fetch them again."
         )
+
+
+# Details
 
 
 def _is_possible(flow: Flow, bars: Bars) -> bool:

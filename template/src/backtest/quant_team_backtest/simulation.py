@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]  # milliseconds since 1970, UTC
+Flags = NDArray[np.bool_]
 
 
 class Flow(NamedTuple):
@@ -38,7 +40,16 @@ class Bars:
         close: float64 price at the close; above 0.
         volume: float64 units traded during the bar; 0 fills nothing.
         fractional: fractions of a unit can be traded.
+        high: float64 highest price of the bar; stops and targets need it.
+        low: float64 lowest price.
+        lot: units that a purchase is a multiple of, where fractions cannot be traded.
+        buy_duty: fraction of the notional that a purchase pays beside the commission.
+        sell_duty: the same of a sale.
+        same_day_sale: what was bought may be sold on the same trading date.
+        can_buy: for each bar whether a purchase can fill on it; None for always.
+        can_sell: the same for a sale.
         flows: splits and dividends, at most one a bar, in order.
+        ends: the symbol is delisted after its last bar: what is held then leaves at its close.
     """
 
     opened: Times
@@ -47,7 +58,71 @@ class Bars:
     close: Floats
     volume: Floats
     fractional: bool = False
+    high: Floats | None = None
+    low: Floats | None = None
+    lot: int = 1
+    buy_duty: float = 0.0
+    sell_duty: float = 0.0
+    same_day_sale: bool = True
+    can_buy: Flags | None = None
+    can_sell: Flags | None = None
     flows: tuple[Flow, ...] = ()
+    ends: bool = False
+
+
+@dataclass(frozen=True)
+class Exits:
+    """How the positions of one symbol are left beside their targets.
+
+    Each is None, or one value per bar; that of the bar that decided an entry holds for the position,
+    NaN for none. A position is not entered again before its target changes.
+
+    Attributes:
+        stop: loss at which it is left, a fraction of the entry price.
+        target: gain at which it is left, a fraction of the entry price.
+        trail: fall from its best price since the entry at which it is left, a fraction of that.
+        max_bars: bars after which it is left.
+    """
+
+    stop: Floats | None = None
+    target: Floats | None = None
+    trail: Floats | None = None
+    max_bars: Floats | None = None
+
+    def at(self, name: str, bar: int) -> float:
+        """Return one of them at a bar; infinite for none."""
+        column = getattr(self, name)
+        value = math.inf if column is None else float(column[bar])
+        return math.inf if math.isnan(value) else value
+
+
+T = TypeVar("T")
+
+
+class Later(Sequence[T]):
+    """Records that are made when the first is read: a sweep never reads them."""
+
+    def __init__(self, count: int, make: Callable[[], list[T]]) -> None:
+        """Keep how many there are, and how to make them."""
+        self._count = count
+        self._make = make
+        self._made: list[T] | None = None
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        """Return one, or some."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made[index]
 
 
 class Fill(NamedTuple):
@@ -77,7 +152,6 @@ class Applied(NamedTuple):
         before: units held before it, negative when short.
         after: units held after it.
         dividend: money received, negative when short.
-        fraction: money received for the fraction of a unit that cannot be held.
     """
 
     time: int
@@ -85,7 +159,6 @@ class Applied(NamedTuple):
     before: float
     after: float
     dividend: float
-    fraction: float
 
 
 class Trade(NamedTuple):
@@ -99,7 +172,7 @@ class Trade(NamedTuple):
             both prices.
         entry: mean price of what was entered, slippage included.
         exit: mean price of what was left.
-        pnl: profit in money with dividends, after commission, slippage and borrow.
+        pnl: profit in money after commission, slippage and borrow.
     """
 
     symbol: str
@@ -108,6 +181,26 @@ class Trade(NamedTuple):
     quantity: float
     entry: float
     exit: float
+    pnl: float
+
+
+class Open(NamedTuple):
+    """What is still held at the end, marked at the last close.
+
+    Attributes:
+        symbol: what is held.
+        opened: time of the first fill, milliseconds since 1970, UTC.
+        quantity: units held, negative when short.
+        entry: mean price of what was entered, slippage included.
+        mark: price at the last close.
+        pnl: its part of the result so far, in money, after what it has cost.
+    """
+
+    symbol: str
+    opened: int
+    quantity: float
+    entry: float
+    mark: float
     pnl: float
 
 
@@ -121,104 +214,26 @@ class Simulation:
         initial_capital: money at the start.
         fills: the ledger, in time order.
         trades: what was closed, in the order of closing.
-        positions: units still held at the end, by symbol; flat symbols are left out.
+        open: what is still held at the end.
+        applied: splits and dividends of what was held, in time order.
         counts: how many `orders`, `fills`, and orders that were `too_small`, `delayed`, `replaced`,
-            `expired`, or `waiting` at the end.
+            `expired`, `cut`, `scaled`, or `waiting` at the end.
         warnings: what to know before the numbers are believed, one sentence each.
         ruined: equity was at or below zero at a close, and the run ended there.
-        applied: splits and dividends of what was held, in time order.
     """
 
     time: Times
     equity: Floats
     initial_capital: float
-    fills: list[Fill]
-    trades: list[Trade]
-    positions: dict[str, float]
+    fills: Sequence[Fill]
+    trades: Sequence[Trade]
+    open: list[Open]
+    applied: list[Applied]
     counts: dict[str, int]
     warnings: list[str]
     ruined: bool
-    applied: list[Applied] = field(default_factory=list)
 
-
-@dataclass
-class OpenTrade:
-    """A trade that is not flat yet.
-
-    Attributes:
-        opened: time of the first fill, milliseconds since 1970, UTC.
-        borrow: what the symbol had paid in all to be borrowed when the trade began, in money.
-        entered: units entered, signed.
-        entry_money: what they cost, signed, slippage included.
-        exit_money: what was got for those left, signed.
-        commission: money so far.
-        dividends: money so far.
-    """
-
-    opened: int
-    borrow: float
-    entered: float = 0.0
-    entry_money: float = 0.0
-    exit_money: float = 0.0
-    commission: float = 0.0
-    dividends: float = 0.0
-
-    def add(self, quantity: float, price: float, commission: float) -> None:
-        """Add a fill; one in the direction of the trade enters, one against it leaves."""
-        self.commission += commission
-        if self.entered == 0 or quantity * self.entered > 0:
-            self.entered += quantity
-            self.entry_money += quantity * price
-        else:
-            self.exit_money -= quantity * price
-
-    def split(self, ratio: float, dividend: float, fraction: float) -> None:
-        """Enter a split or dividend: units change, the money that they cost does not.
-
-        Args:
-            ratio: new units for one old unit.
-            dividend: money received.
-            fraction: money received for a fraction of a unit, which leaves.
-        """
-        self.entered *= ratio
-        self.dividends += dividend
-        self.exit_money += fraction
-
-    def close(self, symbol: str, time: int, borrow: float) -> Trade:
-        """Return the finished trade; `borrow` is what the symbol has paid in all by now."""
-        costs = self.commission
-        gain = self.exit_money - self.entry_money + self.dividends
-        pnl = gain - costs - (borrow - self.borrow)
-        entry_price = self.entry_money / self.entered
-        exit_price = self.exit_money / self.entered
-        return Trade(symbol, self.opened, time, self.entered, entry_price, exit_price, pnl)
-
-
-def warnings_of(counts: Mapping[str, int], lowest_cash: float, ruined: bool) -> list[str]:
-    """Return what to know before the numbers of a simulation are believed, one sentence each.
-
-    Args:
-        counts: as in `Simulation`.
-        lowest_cash: the least money that the account held, in its currency.
-        ruined: as in `Simulation`.
-    """
-    found = []
-    if ruined:
-        found.append("Ruin: equity fell to zero or below, and the run ended there.")
-    if counts["expired"]:
-        found.append(
-            f"{counts['expired']} of {counts['orders']} orders expired before they were filled, "
-            "for lack of volume: the position stayed as it was until the next change of target."
-        )
-    if counts["waiting"]:
-        found.append(
-            f"{counts['waiting']} orders were still waiting at the end: no bar was left to fill "
-            "them."
-        )
-    if counts["too_small"]:
-        found.append(
-            f"{counts['too_small']} orders were for less than one share and changed nothing."
-        )
-    if lowest_cash < -0.01:
-        found.append(f"Cash fell to {lowest_cash:,.2f}; this simulation charges no interest on it.")
-    return found
+    @property
+    def positions(self) -> dict[str, float]:
+        """Units still held at the end, by symbol; flat symbols are left out."""
+        return {one.symbol: one.quantity for one in self.open}
