@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quant_team_backtest.engine import Assumptions, Bars, Exits
+from quant_team_backtest.engine import Assumptions, Bars, Exits, Flow
 
 DAY = 86_400_000
 YEAR = 365 * DAY
@@ -130,9 +130,7 @@ class Clerk:
             guard.best = side * max(side * guard.best, side * float(extreme[index]))
             if price is not None:
                 self.orders.pop(symbol, None)
-                cap = self.cap(symbol, max(index - 1, 0))
-                if index and bars.ratio is not None:
-                    cap *= float(bars.ratio[index])
+                cap = self.cap_before(symbol, index)
                 size = -side * self.limited(symbol, abs(held), cap)
                 self.enter(symbol, size, now, price)
                 if self.held[symbol]:
@@ -150,8 +148,7 @@ class Clerk:
 
     def cap_before(self, symbol: str, index: int) -> float:
         cap = self.cap(symbol, max(index - 1, 0))
-        ratio = self.bars[symbol].ratio
-        return cap * float(ratio[index]) if index and ratio is not None else cap
+        return cap * self.flow(symbol, index).ratio
 
     def reached(self, symbol: str, guard: Guard, i: int, side: int, now: int) -> float | None:
         """Return the price at which a bar leaves a position, or None."""
@@ -202,13 +199,10 @@ class Clerk:
             self.fill(opening, now, prices)
 
     def act(self, symbol: str, index: int) -> None:
-        bars = self.bars[symbol]
-        if bars.dividend is not None:
-            self.cash += self.held[symbol] * float(bars.dividend[index])
-            self.ahead[symbol] = float(bars.dividend[index])
-        if bars.ratio is None:
-            return
-        ratio = float(bars.ratio[index])
+        flow = self.flow(symbol, index)
+        self.cash += self.held[symbol] * flow.cash
+        self.ahead[symbol] = flow.cash
+        ratio = flow.ratio
         self.held[symbol] *= ratio
         self.mark[symbol] /= ratio
         self.ahead[symbol] /= ratio
@@ -222,6 +216,12 @@ class Clerk:
         if order is not None:
             order.cap *= ratio
             order.left = None if order.left is None else order.left * ratio
+
+    def flow(self, symbol: str, index: int) -> Flow:
+        for flow in self.bars[symbol].flows:
+            if flow.bar == index:
+                return flow
+        return Flow(index)
 
     def at(self, times: np.ndarray, now: int) -> int:
         found = np.flatnonzero(times == now).tolist()
@@ -251,11 +251,13 @@ class Clerk:
         if self.rates.participation is None:
             return math.inf
         bars = self.bars[symbol]
-        ratio = np.ones(len(bars.open)) if bars.ratio is None else bars.ratio
         total = 0.0
         first = max(index - 19, 0)
         for i in range(first, index + 1):
-            total += float(bars.volume[i]) * float(np.prod(ratio[i + 1 : index + 1]))
+            shares = float(bars.volume[i])
+            for later in range(i + 1, index + 1):
+                shares *= self.flow(symbol, later).ratio
+            total += shares
         return self.rates.participation * total / (index + 1 - first)
 
     def fill(self, now_at: dict[str, int], now: int, prices: dict[str, float]) -> None:
@@ -334,7 +336,8 @@ class Clerk:
             return parts
         buys = [symbol for symbol, part in parts.items() if part > 0 and self.held[symbol] >= 0]
         spent = sum(costs[symbol] for symbol in buys)
-        factor = max(left + spent, 0.0) / spent if buys else 1.0
+        left += spent
+        factor = left / spent if buys and left >= 1e-6 else 0.0
         kept = dict(parts)
         for symbol in buys:
             kept[symbol] *= factor

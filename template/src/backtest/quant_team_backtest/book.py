@@ -187,6 +187,8 @@ class Book:
                 left += costs[i]
         if not bought:
             return quantities
+        if left < _CENT:
+            left = 0.0
         kept = fills.affordable(
             [quantities[i] for i in bought],
             [costs[i] for i in bought],

@@ -158,9 +158,9 @@ def affordable(
         quantities: of each purchase.
         costs: what each takes from the cash.
         lots: of each.
-        cash: what there is, after the sales at that time.
+        cash: what there is, after the sales at that time; 0 or more.
     """
-    factor = max(cash, 0.0) / sum(costs)
+    factor = cash / sum(costs)
     kept = []
     for quantity, lot in zip(quantities, lots, strict=True):
         size = quantity * factor

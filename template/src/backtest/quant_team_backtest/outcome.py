@@ -21,6 +21,7 @@ def simulation_of(
     assumptions: Assumptions,
 ) -> Simulation:
     """Return what a loop did as curve, fills and trades."""
+    is_at_open = assumptions.fill == NEXT_OPEN
     entries = ledger.entries_of(prepared, loop.book, assumptions)
     cash = ledger.cash_of(prepared, entries, assumptions)
     equity = ledger.equity_of(prepared, entries, cash, assumptions)
@@ -37,7 +38,7 @@ def simulation_of(
         initial_capital=assumptions.initial_capital,
         fills=_fills(prepared, entries),
         trades=_trades(parts, is_ruin=is_ruin),
-        applied=_applied(prepared, entries, at_open=assumptions.fill == NEXT_OPEN),
+        applied=_applied(prepared, entries, len(equity) - 1, at_open=is_at_open),
         open=[] if is_ruin else [part.open for part in parts if part.open],
         counts=counts,
         warnings=words.warnings_of(counts, cash.debit.max(initial=0.0).item(), is_ruin),
@@ -158,10 +159,11 @@ def _trades(parts: list[_Part], *, is_ruin: bool) -> Later[Trade]:
 def _applied(
     prepared: Prepared,
     entries: list[Entries],
+    end: int,
     *,
     at_open: bool,
 ) -> list[Applied]:
-    """Return what splits and dividends did to positions."""
+    """Return what splits and dividends did to positions, up to a moment of the axis."""
     found = []
     for symbol, series, own in zip(prepared.symbols, prepared.series, entries, strict=True):
         for flow in series.bars.flows:
@@ -169,7 +171,7 @@ def _applied(
             count = np.searchsorted(own.time, time, side="left" if at_open else "right")
             held = own.held[count - 1].item() if count else 0.0
             before = held * series.scale_at(np.array([flow.bar - 1])).item()
-            if before:
+            if before and time < prepared.axis[end]:
                 after = round(before * flow.ratio, 9)
                 before = round(before, 9)
                 found.append(Applied(time, symbol, before, after, before * flow.cash))
