@@ -109,7 +109,7 @@ class Book:
         costs: float,
         time: int,
     ) -> None:
-        """Enter a fill at a price of its own, at the close of its bar.
+        """Enter a fill at a price of its own, within its bar.
 
         Args:
             column: index of the symbol.
@@ -117,7 +117,7 @@ class Book:
             quantity: signed.
             price: of a unit, slippage included.
             costs: commission and duty, in money.
-            time: of the close, milliseconds since 1970, UTC.
+            time: of the bar's last millisecond, since 1970, UTC.
         """
         self._levels[self._count + len(self._columns)] = (price, costs)
         self.fill_at(column, bar, quantity, quantity * price + costs, time)

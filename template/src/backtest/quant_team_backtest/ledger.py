@@ -79,16 +79,16 @@ def _at_levels(
     axis: Times,
     levels: tuple[Indexes, Floats, Floats],
 ) -> Entries:
-    """Return fills with those that have a price of their own, at the close of their bars."""
+    """Return fills with those that have a price of their own, in the last millisecond of the bar."""
     number, price, costs = levels
     here, rows, which = np.intersect1d(entries.number, number, return_indices=True)
     if not len(here):
         return entries
-    closed = series.bars.closed[entries.bar[rows]]
+    within = series.bars.closed[entries.bar[rows]] - 1
     entries.price[rows] = price[which]
     entries.costs[rows] = costs[which]
-    entries.time[rows] = closed
-    entries.seen[rows] = np.searchsorted(axis, closed)
+    entries.time[rows] = within
+    entries.seen[rows] = np.searchsorted(axis, within)
     return entries
 
 

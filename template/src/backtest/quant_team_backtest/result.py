@@ -52,6 +52,9 @@ class Conventions(msgspec.Struct, frozen=True, kw_only=True):
         costs: how the rates are meant, in words.
         participation: largest fraction of a bar's volume that is filled; None for no cap.
         borrow_rate: fraction per year on what is short.
+        max_gross: what all positions together may be worth, a multiple of equity; None in results
+            of before 0.5.0, whose accounts went into debit free of interest.
+        interest_rate: fraction per year on a debit; None in results of before 0.5.0.
         expire_after: bars that an order waits for volume.
         periods_per_year: days that the Sharpe ratio is annualised with.
         calendars: exchanges, or "24/7".
@@ -64,6 +67,8 @@ class Conventions(msgspec.Struct, frozen=True, kw_only=True):
     costs: str
     participation: float | None
     borrow_rate: float
+    max_gross: float | None = None
+    interest_rate: float | None = None
     expire_after: int
     periods_per_year: int
     calendars: list[str]

@@ -6,8 +6,8 @@ In a notebook:
     run_backtest("momentum")
 
 It is four steps, each a function that can be called by itself: `prepare` checks the request and
-gets the bars, `check` compares them with data.lock and the calendar, `simulate` runs the strategy,
-`log` writes the result.
+gets the bars, `check` compares them with data.lock and the calendar, `simulate` runs the strategy, `log` writes the
+result.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from quant_team_backtest import adjusting, engine, provenance
+from quant_team_backtest import adjusting, boards, engine, provenance
 from quant_team_backtest import result as records
 from quant_team_backtest.bar_checks import Checked, check
-from quant_team_backtest.engine import Bars, EngineError, Simulation
+from quant_team_backtest.engine import EngineError, Simulation
 from quant_team_backtest.metrics import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
 from quant_team_backtest.result import Config, Conventions, Result
@@ -143,7 +143,7 @@ def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) ->
             "return a dict of one series for each symbol."
         )
     weights = {symbol: np.asarray(values) for symbol, values in returned.items()}
-    return engine.simulate(_bars(prepared), weights, prepared.assumptions)
+    return engine.simulate(boards.bars_of(prepared), weights, prepared.assumptions)
 
 
 def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Result:
@@ -290,27 +290,6 @@ def _logged(
     return Run(result, run.simulation, path)
 
 
-def _bars(prepared: Prepared) -> dict[str, Bars]:
-    """Return the bars as arrays; one closes after its length, or earlier, when the next opens."""
-    from quant_team_data.markets import longest
-
-    length = longest(prepared.interval) * 1000
-    arrays = {}
-    for symbol, (bars, _) in prepared.slices.items():
-        opened = bars["time"].to_physical().to_numpy()
-        following = np.append(opened[1:], np.iinfo(np.int64).max)
-        arrays[symbol] = Bars(
-            opened=opened,
-            closed=np.minimum(opened + length, following),
-            open=bars["open"].to_numpy(),
-            close=bars["close"].to_numpy(),
-            volume=bars["volume"].to_numpy(),
-            fractional=prepared.markets[symbol].fractional,
-            flows=prepared.adjustments[symbol].flows,
-        )
-    return arrays
-
-
 def _config(prepared: Prepared) -> Config:
     rates = prepared.assumptions
     return Config(
@@ -330,9 +309,11 @@ def _conventions(prepared: Prepared) -> Conventions:
     places = prepared.markets.values()
     return Conventions(
         fill=rates.fill,
-        costs="per side, fractions of the notional",
+        costs="per side, fractions of the notional; stamp duties beside",
         participation=rates.participation,
         borrow_rate=rates.borrow_rate,
+        max_gross=rates.max_gross,
+        interest_rate=rates.interest_rate,
         expire_after=rates.expire_after,
         periods_per_year=max(place.periods_per_year for place in places),
         calendars=sorted({place.calendar or "24/7" for place in places}),

@@ -270,8 +270,9 @@ class Waiting:
                 quantity = fills.capped(quantity, cap, venue.lot(hit.bar))
                 price *= venue.rates.slipped(quantity)
                 costs = abs(quantity) * price * venue.rates.charged(quantity)
-            self._book.leave_at(column, hit.bar, quantity, price, costs, event.time)
-            self._remember(column, quantity, event.time)
+            within = event.time - 1  # before the next bar opens, even at the same time
+            self._book.leave_at(column, hit.bar, quantity, price, costs, within)
+            self._remember(column, quantity, within)
         if self._book.held.item(column):
             self.add(column, hit.bar, 0.0, cap, mark=1.0)
             self._watch.go_on(column, hit.bar)

@@ -43,6 +43,8 @@ class Market:
         fractional: a fraction of one unit can be traded.
         lot: units in which it is bought; None where each issuer sets its own.
         same_day_sale: what was bought may be sold on the same day.
+        buy_duty: stamp duty of a purchase, a fraction of its notional, at today's rate.
+        sell_duty: the same of a sale.
         price_limit: how far the price may move from the last close in a day, as a fraction, or
             None; unknown here for shares under special treatment (ST), whose limit is narrower.
     """
@@ -55,6 +57,8 @@ class Market:
     fractional: bool = False
     lot: int | None = 1
     same_day_sale: bool = True
+    buy_duty: float = 0.0
+    sell_duty: float = 0.0
     price_limit: float | None = None
 
 
@@ -103,12 +107,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _US = Market("stock", "XNYS", "America/New_York", "USD")
 _INDEX_US = Market("indices", "XNYS", "America/New_York", "USD")
-# HKEX, Rules of the Exchange, chapter 5: the board lot is each issuer's own choice.
-_HK = Market("stock", "XHKG", "Asia/Hong_Kong", "HKD", lot=None)
+# HKEX, Rules of the Exchange, chapter 5: the board lot is each issuer's own choice. Stamp Duty
+# Ordinance (cap. 117): 0.1% on each side since 2023-11-17.
+_HK = Market(
+    "stock",
+    "XHKG",
+    "Asia/Hong_Kong",
+    "HKD",
+    lot=None,
+    buy_duty=0.001,
+    sell_duty=0.001,
+)
 _HK_YUAN = replace(_HK, currency="CNY")  # counters that trade in renminbi: 80000 to 89999
 _INDEX_HK = Market("indices", "XHKG", "Asia/Hong_Kong", "HKD")
 # SSE Trading Rules and SZSE Trading Rules (2023): lots of 100, no sale on the day of the purchase,
-# 10% a day, 20% on STAR and ChiNext. BSE Trading Rules (trial, 2021): 30% a day.
+# 10% a day, 20% on STAR and ChiNext. Ministry of Finance and State Taxation Administration, notice
+# 39 of 2023: 0.05% of sales since 2023-08-28. BSE Trading Rules (trial, 2021): 30% a day.
 _CN = Market(
     "stock",
     "XSHG",
@@ -116,6 +130,7 @@ _CN = Market(
     "CNY",
     lot=100,
     same_day_sale=False,
+    sell_duty=0.0005,
     price_limit=0.1,
 )
 _GROWTH = replace(_CN, price_limit=0.2)
