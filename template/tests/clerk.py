@@ -132,7 +132,7 @@ class Clerk:
                 self.orders.pop(symbol, None)
                 cap = self.cap_before(symbol, index)
                 size = -side * self.limited(symbol, abs(held), cap)
-                self.enter(symbol, size, now, price)
+                self.enter(symbol, size, now - 1, price)  # within the bar
                 if self.held[symbol]:
                     self.orders[symbol] = Order(0.0, index, cap, reduces=True)
                 else:
