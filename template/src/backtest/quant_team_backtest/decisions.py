@@ -101,12 +101,11 @@ def _fills(
     after: Indexes,
 ) -> Flags:
     """Return which decisions have a next bar that trades on both sides."""
-    bars = venue.series.bars
-    fills = (after > bar) & (bars.volume[after] > 0)
-    for side in (bars.can_buy, bars.can_sell):
-        if side is not None:
-            fills &= side[after]
-    if not bars.same_day_sale and _is_intraday(venue.times):
+    series = venue.series
+    fills = (after > bar) & series.can_buy[after]
+    if series.can_sell is not series.can_buy:
+        fills &= series.can_sell[after]
+    if not series.bars.same_day_sale and _is_intraday(venue.times):
         fills[:] = False  # what may be sold depends on the day: each order is looked at by itself
     return fills
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from quant_team_backtest.prepared import Series
-from quant_team_backtest.simulation import Exits, Flags, Floats
+from quant_team_backtest.simulation import Exits, Floats
 
 CHUNK = 64  # bars that are looked at first; then four times as many
 
@@ -69,7 +69,7 @@ class Guard:
         entry *= side
         self._series = series
         self._side = side
-        self._can_leave = may_leave(series, is_long=is_long)
+        self._can_leave = series.can_sell if is_long else series.can_buy
         self._stop = entry - abs(entry) * exits.at("stop", decided)
         self._target = entry + abs(entry) * exits.at("target", decided)
         self._trail = 1 - side * exits.at("trail", decided)
@@ -126,11 +126,3 @@ class Guard:
         low = self._series.lows[here]
         high = self._series.highs[here]
         return (low, high) if self._side > 0 else (-high, -low)
-
-
-def may_leave(series: Series, *, is_long: bool) -> Flags:
-    """Return the bars on which a position may be left: those with volume, and not at a limit."""
-    bars = series.bars
-    side = bars.can_sell if is_long else bars.can_buy
-    is_traded = bars.volume > 0
-    return is_traded if side is None else is_traded & side

@@ -16,7 +16,7 @@ import numpy as np
 from quant_team_backtest import inputs
 from quant_team_backtest.assumptions import EngineError
 from quant_team_backtest.fills import Indexes
-from quant_team_backtest.simulation import Bars, Floats, Times
+from quant_team_backtest.simulation import Bars, Flags, Floats, Times
 
 YEAR_MS = 365 * 86_400_000
 REFERENCE = 20  # bars whose mean volume the participation cap is a fraction of
@@ -86,6 +86,18 @@ class Series:
     def closes(self) -> Floats:
         """Price of a unit at each close."""
         return self._in_units(self.bars.close)
+
+    @cached_property
+    def can_buy(self) -> Flags:
+        """The bars that have volume and are not at their upper limit."""
+        is_traded = self.bars.volume > 0
+        return is_traded if self.bars.can_buy is None else is_traded & self.bars.can_buy
+
+    @cached_property
+    def can_sell(self) -> Flags:
+        """The bars that have volume and are not at their lower limit."""
+        is_traded = self.bars.volume > 0
+        return is_traded if self.bars.can_sell is None else is_traded & self.bars.can_sell
 
     @cached_property
     def highs(self) -> Floats:

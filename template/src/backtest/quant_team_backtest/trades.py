@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,7 +66,8 @@ class Trades(NamedTuple):
 
     def first(self, count: int) -> Trades:
         """Return the first of them."""
-        return Trades(*(column[:count] for column in self))
+        columns: list[Any] = [column[:count] for column in self]
+        return Trades(*columns)
 
 
 def trades_of(legs: Legs) -> Trades:
@@ -84,12 +85,13 @@ def trades_of(legs: Legs) -> Trades:
     costs = _sums(legs.costs, first)
     borrow = legs.due[last] - legs.due[first]
     scale = legs.scale[last]
+    units = entered * scale
     return Trades(
         opened=legs.time[first],
         closed=legs.time[last],
-        quantity=entered * scale,
-        entry=spent / entered / scale,
-        exit=got / entered / scale,
+        quantity=units,
+        entry=spent / units,
+        exit=got / units,
         pnl=got - spent + dividends - costs - borrow,
     )
 
@@ -107,7 +109,8 @@ def _split_at_zero(legs: Legs) -> Legs:
     times[crossing] = 2
     rows = np.repeat(np.arange(len(before)), times)
     leaving = crossing + np.arange(len(crossing))
-    parts = Legs(*(column[rows] for column in legs))
+    columns: list[Any] = [column[rows] for column in legs]
+    parts = Legs(*columns)
     quantity = parts.quantity.copy()
     quantity[leaving] = -before[crossing]
     quantity[leaving + 1] = legs.held[crossing]

@@ -61,10 +61,8 @@ class Venue:
 
     def fills(self, quantity: float, bar: int) -> bool:
         """Tell whether a bar has volume, and is not at the limit of that side."""
-        bars = self.series.bars
-        side = bars.can_buy if quantity > 0 else bars.can_sell
-        is_limited = side is not None and not side[bar]
-        return bool(bars.volume[bar] > 0) and not is_limited
+        series = self.series
+        return bool((series.can_buy if quantity > 0 else series.can_sell)[bar])
 
 
 def venues_of(prepared: Prepared, assumptions: Assumptions) -> list[Venue]:
