@@ -70,8 +70,9 @@ class Guard:
         self._series = series
         self._side = side
         self._can_leave = series.can_sell if is_long else series.can_buy
-        self._stop = entry - abs(entry) * exits.at("stop", decided)
-        self._target = entry + abs(entry) * exits.at("target", decided)
+        size = abs(entry)
+        self._stop = entry - size * exits.at("stop", decided)
+        self._target = entry + size * exits.at("target", decided)
         self._trail = 1 - side * exits.at("trail", decided)
         self._best = entry
         self._best_until = opened
@@ -99,13 +100,19 @@ class Guard:
         """Let the trailing stop know the bars before one."""
         if begin > self._best_until:
             _, best = self._extremes(slice(self._best_until, begin))
-            self._best = max(self._best, float(best.max()))
+            highest = float(best.max())
+            self._best = max(self._best, highest)
             self._best_until = begin
 
-    def _hit_in(self, here: slice, best: float) -> tuple[Hit | None, float]:
+    def _hit_in(
+        self,
+        here: slice,
+        best: float,
+    ) -> tuple[Hit | None, float]:
         """Return the first exit of some bars, and the best price up to them."""
         worst_of, best_of = self._extremes(here)
-        path = np.maximum.accumulate(np.concatenate([[best], best_of]))
+        prices = np.append(best, best_of)
+        path = np.maximum.accumulate(prices)
         stops = np.maximum(self._stop, path[:-1] * self._trail)
         can_leave = self._can_leave[here]
         is_stop = can_leave & (worst_of <= stops)
@@ -119,7 +126,8 @@ class Guard:
         if is_stop[first]:
             price = min(opened, float(stops[first]))
             return Hit(bar, self._side * price, "stop"), best
-        return Hit(bar, self._side * max(opened, self._target), "target"), best
+        price = max(opened, self._target)
+        return Hit(bar, self._side * price, "target"), best
 
     def _extremes(self, here: slice) -> tuple[Floats, Floats]:
         """Return the worst and the best price of a unit in some bars."""

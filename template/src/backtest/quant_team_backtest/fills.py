@@ -52,6 +52,16 @@ class Rates(NamedTuple):
             return self.buy * (1 + self.buy_costs)
         return self.sell * (1 + self.sell_costs)
 
+    @property
+    def short_to_long(self) -> float:
+        """What a short unit costs for each unit of money that a long one does."""
+        return self.unit(-1.0) / self.unit(1.0)
+
+    @property
+    def sale_to_purchase(self) -> float:
+        """What a sale gets for each unit of money that a purchase costs."""
+        return -self.cost(-1.0, 1.0) / self.cost(1.0, 1.0)
+
     def cost(self, quantity: float, price: float) -> float:
         """Return what a fill takes from the cash, all costs included; negative for a sale."""
         if quantity > 0:

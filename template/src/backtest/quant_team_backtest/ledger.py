@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quant_team_backtest.assumptions import NEXT_OPEN, Assumptions
 from quant_team_backtest.book import Book
@@ -64,12 +65,15 @@ def entries_of(
     symbols = column[numbers].astype(np.int16)  # which numpy sorts in one pass
     order = np.argsort(symbols, kind="stable")
     numbers = numbers[order]
-    bounds = np.searchsorted(symbols[order], np.arange(len(prepared.series) + 1))
+    every = np.arange(len(prepared.series) + 1)
+    bounds = np.searchsorted(symbols[order], every)
     found = []
+    levels = book.levels()
     for i, venue in enumerate(venues_of(prepared, assumptions)):
         own = numbers[bounds[i] : bounds[i + 1]]
         entries = _of_symbol(venue, own, bar[own], quantity[own], prepared.axis)
-        found.append(_at_levels(venue.series, entries, prepared.axis, book.levels()))
+        entries = _at_levels(venue.series, entries, prepared.axis, levels)
+        found.append(entries)
     return found
 
 
@@ -102,11 +106,12 @@ def _of_symbol(
     time = venue.times[bar]
     price = venue.prices[bar] * venue.rates.slipped_of_many(quantity)
     notional = np.abs(quantity) * price
+    side: Literal["left", "right"] = "right" if venue.at_open else "left"
     return Entries(
         number=number,
         bar=bar,
         time=time,
-        seen=np.searchsorted(axis, time, side="right" if venue.at_open else "left"),
+        seen=np.searchsorted(axis, time, side=side),
         quantity=quantity,
         price=price,
         costs=notional * venue.rates.charged_of_many(quantity),
@@ -139,19 +144,19 @@ def cash_of(
     """Return the cash after each fill."""
     numbers = np.concatenate([own.number for own in entries])
     order = np.argsort(numbers)
-    time = np.concatenate([own.time for own in entries])[order]
-    spent = np.concatenate([own.spent for own in entries])[order]
+    time = _joined([own.time for own in entries], order)
+    spent = _joined([own.spent for own in entries], order)
     money = assumptions.initial_capital - np.cumsum(spent)
     real = money
     for series, own in zip(prepared.series, entries, strict=True):
         if series.has_dividends and len(own.number):
-            place = np.searchsorted(own.number, numbers[order], side="right") - 1
-            held = np.where(place >= 0, own.held[place], 0.0)
-            at_open = assumptions.fill == NEXT_OPEN
-            real = real + held * series.paid_at(time, at_open=at_open)
+            following = np.searchsorted(own.number, numbers[order], side="right")
+            held = np.append(0.0, own.held)[following]
+            paid = series.paid_at(time, at_open=assumptions.fill == NEXT_OPEN)
+            real = real + held * paid
     return Cash(
         time=time,
-        seen=np.concatenate([own.seen for own in entries])[order],
+        seen=_joined([own.seen for own in entries], order),
         money=money,
         debit=np.maximum(-real, 0.0),
     )
@@ -194,7 +199,8 @@ def borrow_before(series: Series, own: Entries) -> Floats:
 def held_after(quantity: Floats) -> Floats:
     """Return the position of a symbol after each of its fills."""
     held = np.cumsum(quantity)
-    held[np.abs(held) < FLAT * np.abs(quantity)] = 0.0
+    is_rounding = np.abs(held) < FLAT * np.abs(quantity)
+    held[is_rounding] = 0.0
     return held
 
 
@@ -213,12 +219,23 @@ def steps(
 # Details
 
 
+def _joined(
+    columns: list[NDArray[Any]],
+    order: Indexes,
+) -> NDArray[Any]:
+    """Return a column of all symbols, in the order of the fills."""
+    joined = np.concatenate(columns)
+    return joined[order]
+
+
 def _interest(axis: Times, cash: Cash) -> Floats:
     """Return the debit integrated over time at each moment of the axis, in money times years."""
     years = np.diff(cash.time) / YEAR_MS
-    so_far = np.concatenate([[0.0], np.cumsum(cash.debit[:-1] * years)])
+    steps_of_interest = cash.debit[:-1] * years
+    so_far = np.append(0.0, np.cumsum(steps_of_interest))
     length = len(axis)
     begun = steps(so_far, 0.0, cash.seen, length)
     debit = steps(cash.debit, 0.0, cash.seen, length)
-    since = steps(cash.time.astype(np.float64), 0.0, cash.seen, length)
+    times = cash.time.astype(np.float64)
+    since = steps(times, 0.0, cash.seen, length)
     return begun + debit * (axis - since) / YEAR_MS

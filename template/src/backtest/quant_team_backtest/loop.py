@@ -23,6 +23,10 @@ from quant_team_backtest.venue import venues_of
 from quant_team_backtest.waiting import Waiting
 from quant_team_backtest.watch import Watch
 
+# Symbol, next bar, weight, unit, lot and cap of a decision.
+Row = tuple[int, int, float, float, float, float]
+# Symbol, bar, quantity and cost of a fill.
+Filled = tuple[int, int, float, float]
 WIDE = 6  # decisions at one close from which arrays beat a loop over them
 
 
@@ -77,23 +81,25 @@ class Loop:
         self.scaled = 0
         self._decisions = decisions
         self._max_gross = assumptions.max_gross
-        rates = [venue.rates for venue in venues]
-        # What a short unit costs, and a sale gets, for each unit of money that a purchase costs.
-        self._short = [one.unit(-1.0) / one.unit(1.0) for one in rates]
-        self._sale = [-one.cost(-1.0, 1.0) / one.unit(1.0) for one in rates]
+        self._short = [venue.rates.short_to_long for venue in venues]
+        self._sale = [venue.rates.sale_to_purchase for venue in venues]
         self._shorts = np.array(self._short)
         self._sales = np.array(self._sale)
         self._lot = _common_lot(prepared)
-        self._has_shorts = bool((decisions.weight < 0).any())
+        is_short = decisions.weight < 0
+        self._has_shorts = bool(is_short.any())
         has_dividends = any(series.has_dividends for series in prepared.series)
         may_owe = self._has_shorts or has_dividends or self._max_gross > 1
         self.book = Book(prepared, assumptions, is_plain=not may_owe)
         self.waiting = Waiting(venues, self.book, self._watch, assumptions)
         self._is_plain = self.book.is_plain and self._watch.is_idle
         self._groups = _groups(prepared, decisions)
-        closes = decisions.close[[group.first for group in self._groups]]
-        self._values = np.column_stack([series.value[closes] for series in prepared.series])
-        self._marks = np.column_stack([series.mark[closes] for series in prepared.series])
+        firsts = [group.first for group in self._groups]
+        closes = decisions.close[firsts]
+        values = [series.value[closes] for series in prepared.series]
+        marks = [series.mark[closes] for series in prepared.series]
+        self._values = np.column_stack(values)
+        self._marks = np.column_stack(marks)
 
     def run(self) -> None:
         """Take the decisions of each close in turn, until the end or ruin."""
@@ -118,7 +124,8 @@ class Loop:
     def _equity(self, group: Group) -> float:
         """Return the equity at a close."""
         book = self.book
-        worth: float = book.held.dot(self._values[group.number]).item()
+        values = self._values[group.number]
+        worth: float = book.held.dot(values).item()
         if book.is_plain:
             return book.cash + worth
         return book.cash + worth - book.owed(group.time)
@@ -135,9 +142,10 @@ class Loop:
             return equity
         others = 0.0
         if not is_whole:
-            held = np.abs(book.held * self._marks[group.number])
-            held[self._decisions.column[group.first : group.last]] = 0.0
-            others = held.sum().item()
+            here = slice(group.first, group.last)
+            worth = np.abs(book.held * self._marks[group.number])
+            worth[self._decisions.column[here]] = 0.0
+            others = worth.sum().item()
         room = max(room - others, 0.0)
         if decided <= room:
             return equity
@@ -147,8 +155,8 @@ class Loop:
     # Details: the next bar
 
     @cached_property
-    def _rows(self) -> list[tuple[int, int, float, float, float, float]]:
-        """Symbol, next bar, weight, unit, lot and cap of each decision, read faster than arrays."""
+    def _rows(self) -> list[Row]:
+        """What a loop needs of each decision, read faster than arrays."""
         decisions = self._decisions
         columns = (
             decisions.column.tolist(),
@@ -176,12 +184,16 @@ class Loop:
     def _fill_few(self, group: Group, money: float) -> None:
         """Fill the orders of a close on their next bar; if one cannot be filled whole, all wait."""
         book = self.book
-        orders = []
+        orders: list[Filled] = []
         total = 0.0
-        for column, bar, weight, unit, lot, cap in self._rows[group.first : group.last]:
+        rows = self._rows[group.first : group.last]
+        for column, bar, weight, unit, lot, cap in rows:
             amount = weight * money
-            price = unit if amount >= 0 else unit * self._short[column]
-            quantity = fills.wanted(amount, price, book.held.item(column), lot)
+            price = unit
+            if amount < 0:
+                price *= self._short[column]
+            held = book.held.item(column)
+            quantity = fills.wanted(amount, price, held, lot)
             if abs(quantity) > cap:
                 self._let_wait(group, money)
                 return
@@ -208,38 +220,53 @@ class Loop:
         amount = decisions.weight[here] * money
         price = unit
         if self._has_shorts:
-            price = np.where(amount < 0, unit * self._shorts[column], unit)
+            short = unit * self._shorts[column]
+            price = np.where(amount < 0, short, unit)
         lot = decisions.lot[here] if self._lot is None else self._lot
-        quantity = fills.wanted_of_many(amount, price, self.book.held[column], lot)
-        if (np.abs(quantity) > decisions.cap[here]).any():
+        held = self.book.held[column]
+        quantity = fills.wanted_of_many(amount, price, held, lot)
+        is_capped = np.abs(quantity) > decisions.cap[here]
+        if is_capped.any():
             self._let_wait(group, money)
             return
         costs = quantity * unit
-        costs = np.where(quantity > 0, costs, costs * self._sales[column])
+        got = costs * self._sales[column]
+        costs = np.where(quantity > 0, costs, got)
         total: float = costs.sum().item()
         if self._is_plain and total <= self.book.cash:
-            self.book.fill_all(column, decisions.bar[here] + 1, quantity, total)
+            bar = decisions.bar[here] + 1
+            self.book.fill_all(column, bar, quantity, total)
         else:
             bar = decisions.bar[here] + 1
-            columns = (column.tolist(), bar.tolist(), quantity.tolist(), costs.tolist())
-            self._enter_slowly(group, list(zip(*columns, strict=True)))
+            columns = (
+                column.tolist(),
+                bar.tolist(),
+                quantity.tolist(),
+                costs.tolist(),
+            )
+            orders = zip(*columns, strict=True)
+            self._enter_slowly(group, list(orders))
 
     def _enter_slowly(
         self,
         group: Group,
-        orders: list[tuple[int, int, float, float]],
+        orders: list[Filled],
     ) -> None:
         """Enter fills, each a symbol, a bar, a quantity and its cost, where the cash may not suffice.
 
         So too where something may be owed.
         """
         columns, bars, quantities, costs = zip(*orders, strict=True)
-        lots = self._decisions.lot[group.first : group.last].tolist()
-        time = self._venues[columns[0]].times.item(bars[0])
+        here = slice(group.first, group.last)
+        lots = self._decisions.lot[here].tolist()
+        venue = self._venues[columns[0]]
+        time = venue.times.item(bars[0])
         kept = self.book.affordable(columns, quantities, costs, lots, time)
-        for (column, bar, quantity, cost), left in zip(orders, kept, strict=True):
+        for order, left in zip(orders, kept, strict=True):
+            column, bar, quantity, cost = order
             if left:
-                self.book.fill_at(column, bar, left, cost * left / quantity, time)
+                cost *= left / quantity
+                self.book.fill_at(column, bar, left, cost, time)
                 self.waiting.note(column, bar - 1, bar, left)
             else:
                 self.too_small += 1
@@ -252,7 +279,7 @@ def _common_lot(prepared: Prepared) -> float | None:
     for series in prepared.series:
         if series.scale is not None:
             return None
-        lots.add(0.0 if series.bars.fractional else float(series.bars.lot))
+        lots.add(series.lot)
     return lots.pop() if len(lots) == 1 else None
 
 
@@ -262,12 +289,16 @@ def _groups(prepared: Prepared, decisions: Decisions) -> list[Group]:
         return []
     changes = np.flatnonzero(np.diff(close)) + 1
     first = np.append(0, changes)
+    sizes = np.abs(decisions.weight)
+    gross = np.add.reduceat(sizes, first)
+    fills_all = np.logical_and.reduceat(decisions.fills, first)
     columns = (
         range(len(first)),
         first.tolist(),
         [*changes.tolist(), len(close)],
         prepared.axis[close[first]].tolist(),
-        np.add.reduceat(np.abs(decisions.weight), first).tolist(),
-        np.logical_and.reduceat(decisions.fills, first).tolist(),
+        gross.tolist(),
+        fills_all.tolist(),
     )
-    return [Group(*row) for row in zip(*columns, strict=True)]
+    rows = zip(*columns, strict=True)
+    return [Group(*row) for row in rows]

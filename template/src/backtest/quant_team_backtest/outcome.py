@@ -32,6 +32,8 @@ def simulation_of(
         entries = [own.until(fallen[0]) for own in entries]
     parts = _parts(prepared, entries, assumptions, len(equity) - 1)
     counts = _counts(loop, entries)
+    deepest = cash.debit.max(initial=0.0).item()
+    left = [] if is_ruin else [part.open for part in parts if part.open]
     return Simulation(
         time=prepared.axis[: len(equity)],
         equity=equity,
@@ -39,9 +41,9 @@ def simulation_of(
         fills=_fills(prepared, entries),
         trades=_trades(parts, is_ruin=is_ruin),
         applied=_applied(prepared, entries, len(equity) - 1, at_open=is_at_open),
-        open=[] if is_ruin else [part.open for part in parts if part.open],
+        open=left,
         counts=counts,
-        warnings=words.warnings_of(counts, cash.debit.max(initial=0.0).item(), is_ruin),
+        warnings=words.warnings_of(counts, deepest, is_ruin),
         ruined=is_ruin,
     )
 
@@ -69,8 +71,11 @@ def _parts(
             continue
         legs = _legs(prepared, i, own, assumptions, end)
         trades = trades_of(legs)
-        left = _open(prepared, i, own, trades, end) if own.held[-1] else None
-        found.append(_Part(prepared.symbols[i], trades, left))
+        left = None
+        if own.held[-1]:
+            left = _open(prepared, i, own, trades, end)
+        part = _Part(prepared.symbols[i], trades, left)
+        found.append(part)
     return found
 
 
@@ -89,8 +94,10 @@ def _legs(
     if rate and own.held.min() < 0:
         before = ledger.borrow_before(series, own)
         short = np.minimum(own.held, 0.0)
-        due = rate * (before - short * series.borrowed_until(own.time))
-        last_due = rate * (before[-1] - short[-1] * series.borrowed[end])
+        until = short * series.borrowed_until(own.time)
+        due = rate * (before - until)
+        since = short[-1] * series.borrowed[end]
+        last_due = rate * (before[-1] - since)
     legs = Legs(
         time=own.time,
         quantity=own.quantity,
@@ -110,7 +117,7 @@ def _legs(
         price=series.mark[end],
         paid=series.value[end] - series.mark[end],
         due=last_due,
-        scale=series.scale_at(np.array([bar])).item(),
+        scale=series.scale_on(bar),
     )
 
 
@@ -123,11 +130,11 @@ def _open(
 ) -> Open:
     series = prepared.series[i]
     bar = series.bar_at(end)
-    scale = series.scale_at(np.array([bar])).item()
+    held = own.held[-1].item() * series.scale_on(bar)
     return Open(
         symbol=prepared.symbols[i],
         opened=trades.opened[-1].item(),
-        quantity=round(own.held[-1].item() * scale, 9),
+        quantity=round(held, 9),
         entry=trades.entry[-1].item(),
         mark=series.bars.close[bar].item(),
         pnl=trades.pnl[-1].item(),
@@ -147,10 +154,12 @@ def _trades(parts: list[_Part], *, is_ruin: bool) -> Later[Trade]:
         found = []
         for symbol, trades in closed:
             columns = [column.tolist() for column in trades]
-            found += [Trade(symbol, *row) for row in zip(*columns, strict=True)]
+            rows = zip(*columns, strict=True)
+            found += [Trade(symbol, *row) for row in rows]
         return sorted(found, key=lambda trade: trade.closed)
 
-    return Later(sum(len(trades.pnl) for _, trades in closed), made)
+    counts = [len(trades.pnl) for _, trades in closed]
+    return Later(sum(counts), made)
 
 
 # Details: fills, splits and dividends, counts
@@ -170,11 +179,17 @@ def _applied(
             time = series.bars.opened[flow.bar].item()
             count = np.searchsorted(own.time, time, side="left" if at_open else "right")
             held = own.held[count - 1].item() if count else 0.0
-            before = held * series.scale_at(np.array([flow.bar - 1])).item()
-            if before and time < prepared.axis[end]:
-                after = round(before * flow.ratio, 9)
-                before = round(before, 9)
-                found.append(Applied(time, symbol, before, after, before * flow.cash))
+            before = round(held * series.scale_on(flow.bar - 1), 9)
+            if not before or time >= prepared.axis[end]:
+                continue
+            applied = Applied(
+                time=time,
+                symbol=symbol,
+                before=before,
+                after=round(before * flow.ratio, 9),
+                dividend=before * flow.cash,
+            )
+            found.append(applied)
     return sorted(found)
 
 
@@ -204,11 +219,8 @@ def _counts(loop: Loop, entries: list[Entries]) -> dict[str, int]:
     return {
         "orders": loop.orders,
         "fills": sum(len(own.number) for own in entries),
+        **waiting.counts,
         "too_small": loop.too_small + waiting.counts["too_small"],
-        "delayed": waiting.counts["delayed"],
-        "replaced": waiting.counts["replaced"],
-        "expired": waiting.counts["expired"],
-        **{name: waiting.counts[name] for name in ("stop", "target", "max_bars", "delisted")},
         "waiting": len(waiting.orders),
         "cut": loop.book.cut,
         "scaled": loop.scaled,

@@ -31,16 +31,12 @@ class Series:
         has_dividends: some are paid.
     """
 
-    def __init__(
-        self,
-        bars: Bars,
-        axis: Times,
-        *,
-        is_own_axis: bool,
-    ) -> None:
-        """Keep bars that `check` has let through."""
+    def __init__(self, bars: Bars, axis: Times) -> None:
+        """Keep bars that `inputs.check` has let through."""
         self.bars = bars
-        self.at = None if is_own_axis else np.searchsorted(axis, bars.closed)
+        self.at: Indexes | None = None
+        if len(bars.closed) < len(axis):
+            self.at = np.searchsorted(axis, bars.closed)
         self.has_dividends = any(flow.cash for flow in bars.flows)
         self._axis = axis
 
@@ -52,7 +48,7 @@ class Series:
         ratio = np.ones(len(self.bars.open))
         for flow in self.bars.flows:
             ratio[flow.bar] = flow.ratio
-        return np.cumprod(ratio)
+        return np.cumprod(ratio, dtype=np.float64)
 
     @cached_property
     def paid(self) -> Floats | None:
@@ -61,7 +57,7 @@ class Series:
             return None
         cash = np.zeros(len(self.bars.open))
         for flow in self.bars.flows:
-            before = self.scale_at(np.array([flow.bar - 1])).item()  # cash is for an old unit
+            before = self.scale_on(flow.bar - 1)  # cash is for an old unit
             cash[flow.bar] = flow.cash * before
         return np.cumsum(cash)
 
@@ -91,59 +87,84 @@ class Series:
     def can_buy(self) -> Flags:
         """The bars that have volume and are not at their upper limit."""
         is_traded = self.bars.volume > 0
-        return is_traded if self.bars.can_buy is None else is_traded & self.bars.can_buy
+        if self.bars.can_buy is None:
+            return is_traded
+        return is_traded & self.bars.can_buy
 
     @cached_property
     def can_sell(self) -> Flags:
         """The bars that have volume and are not at their lower limit."""
         is_traded = self.bars.volume > 0
-        return is_traded if self.bars.can_sell is None else is_traded & self.bars.can_sell
+        if self.bars.can_sell is None:
+            return is_traded
+        return is_traded & self.bars.can_sell
 
     @cached_property
     def highs(self) -> Floats:
         """Highest price of a unit in each bar."""
-        bars = self.bars
-        return self._in_units(np.maximum(bars.open, bars.close) if bars.high is None else bars.high)
+        high = self.bars.high
+        if high is None:
+            high = np.maximum(self.bars.open, self.bars.close)
+        return self._in_units(high)
 
     @cached_property
     def lows(self) -> Floats:
         """Lowest price of a unit in each bar."""
-        bars = self.bars
-        return self._in_units(np.minimum(bars.open, bars.close) if bars.low is None else bars.low)
+        low = self.bars.low
+        if low is None:
+            low = np.minimum(self.bars.open, self.bars.close)
+        return self._in_units(low)
 
     @cached_property
     def borrowed(self) -> Floats:
         """The mark integrated over time up to each moment of the axis, in money times years."""
         years = np.diff(self._axis) / YEAR_MS
-        owed = np.cumsum(self.mark[:-1] * years)
-        return np.concatenate([[0.0], owed])
+        money = self.mark[:-1] * years
+        owed = np.cumsum(money)
+        return np.append(0.0, owed)
 
     @cached_property
     def traded(self) -> Floats:
         """Volume before each bar, in units; one value more than there are bars."""
         volume = self.bars.volume
         units = volume if self.scale is None else volume / self.scale
-        return np.concatenate([[0.0], np.cumsum(units)])
+        so_far = np.cumsum(units)
+        return np.append(0.0, so_far)
 
     def borrowed_until(self, times: Times) -> Floats:
         """Return `borrowed` at any times."""
-        before = np.searchsorted(self._axis, times, side="right") - 1
+        following = np.searchsorted(self._axis, times, side="right")
+        before = following - 1
         years = (times - self._axis[before]) / YEAR_MS
         owed = self.borrowed[before] + self.mark[before] * years
         return np.where(before >= 0, owed, 0.0)
 
     def scale_at(self, bar: Indexes) -> Floats:
         """Return the raw units that one unit has become at some bars."""
-        return np.ones(len(bar)) if self.scale is None else self.scale[bar]
+        if self.scale is None:
+            return np.ones(len(bar))
+        return self.scale[bar]
+
+    def scale_on(self, bar: int) -> float:
+        """Return the raw units that one unit has become at a bar."""
+        return 1.0 if self.scale is None else self.scale.item(bar)
 
     def lot_at(self, bar: Indexes) -> Floats:
         """Return what purchases are a multiple of at some bars, in units; 0 for fractions."""
-        lot = 0.0 if self.bars.fractional else float(self.bars.lot)
-        return lot / self.scale_at(bar)
+        return self.lot / self.scale_at(bar)
+
+    @property
+    def lot(self) -> float:
+        """What purchases are a multiple of, in raw units; 0 for fractions."""
+        if self.bars.fractional:
+            return 0.0
+        return float(self.bars.lot)
 
     def paid_on(self, bar: Indexes) -> Floats:
         """Return the dividends that one unit has been paid at some bars."""
-        return np.zeros(len(bar)) if self.paid is None else self.paid[bar]
+        if self.paid is None:
+            return np.zeros(len(bar))
+        return self.paid[bar]
 
     def paid_at(
         self,
@@ -158,10 +179,15 @@ class Series:
             at_open: those of a bar that opens at such a time count.
         """
         side: Literal["left", "right"] = "right" if at_open else "left"
-        bar = np.searchsorted(self.bars.opened, times, side=side) - 1
+        following = np.searchsorted(self.bars.opened, times, side=side)
+        bar = following - 1
         return np.where(bar >= 0, self.paid_on(bar), 0.0)
 
-    def cap_at(self, bar: Indexes, participation: float | None) -> Floats:
+    def cap_at(
+        self,
+        bar: Indexes,
+        participation: float | None,
+    ) -> Floats:
         """Return the most that a bar may fill of what some bars decide, in units.
 
         That is a fraction of the mean volume of the last `REFERENCE` bars up to each of them.
@@ -177,7 +203,8 @@ class Series:
         """Return the last bar that has closed at a moment of the axis; -1 for none."""
         if self.at is None:
             return moment
-        return int(np.searchsorted(self.at, moment, side="right")) - 1
+        following = np.searchsorted(self.at, moment, side="right")
+        return int(following) - 1
 
     def _in_units(self, price: Floats) -> Floats:
         return price if self.scale is None else price * self.scale
@@ -185,7 +212,9 @@ class Series:
     def _on_axis(self, column: Floats) -> Floats:
         if self.at is None:
             return column
-        last = np.searchsorted(self.at, np.arange(len(self._axis)), side="right") - 1
+        moments = np.arange(len(self._axis))
+        following = np.searchsorted(self.at, moments, side="right")
+        last = following - 1
         return np.where(last >= 0, column[last], 0.0)
 
 
@@ -207,15 +236,13 @@ class Prepared:
         """
         if not bars:
             raise EngineError("There are no symbols to trade: name at least one.")
-        for symbol, given in bars.items():
-            inputs.check(symbol, given)
+        for symbol, one in bars.items():
+            inputs.check(symbol, one)
         self.symbols = list(bars)
-        self.is_aligned = _are_aligned(list(bars.values()))
-        self.axis = _axis(list(bars.values()), self.is_aligned)
-        self.series = []
-        for given in bars.values():
-            own = self.is_aligned or len(given.closed) == len(self.axis)
-            self.series.append(Series(given, self.axis, is_own_axis=own))
+        given = list(bars.values())
+        self.is_aligned = _are_aligned(given)
+        self.axis = _axis(given, self.is_aligned)
+        self.series = [Series(one, self.axis) for one in given]
 
 
 # Details
@@ -236,6 +263,6 @@ def _axis(bars: list[Bars], is_aligned: bool) -> Times:
         return bars[0].closed
     times = np.concatenate([one.closed for one in bars])
     times.sort()
-    is_first = np.ones(len(times), dtype=bool)
-    is_first[1:] = times[1:] > times[:-1]
-    return times[is_first]
+    later = np.diff(times) > 0
+    is_first = np.append(True, later)
+    return np.asarray(times[is_first])

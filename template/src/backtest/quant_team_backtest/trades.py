@@ -75,12 +75,14 @@ def trades_of(legs: Legs) -> Trades:
     legs = _split_at_zero(legs)
     last = np.flatnonzero(legs.held == 0)
     first = np.append(0, last[:-1] + 1)
-    before = np.concatenate([[0.0], legs.held[:-1]])
+    before = np.append(0.0, legs.held[:-1])
     enters = legs.quantity * before >= 0
     money = legs.quantity * legs.price
-    entered = _sums(np.where(enters, legs.quantity, 0.0), first)
-    spent = _sums(np.where(enters, money, 0.0), first)
-    got = -_sums(np.where(enters, 0.0, money), first)
+    entering = np.where(enters, legs.quantity, 0.0)
+    paid_in = np.where(enters, money, 0.0)
+    entered = _sums(entering, first)
+    spent = _sums(paid_in, first)
+    got = _sums(paid_in - money, first)
     dividends = -_sums(legs.quantity * legs.paid, first)
     costs = _sums(legs.costs, first)
     borrow = legs.due[last] - legs.due[first]
@@ -101,7 +103,7 @@ def trades_of(legs: Legs) -> Trades:
 
 def _split_at_zero(legs: Legs) -> Legs:
     """Return the fills with each that crosses zero as two: one leaves, the next one enters."""
-    before = np.concatenate([[0.0], legs.held[:-1]])
+    before = np.append(0.0, legs.held[:-1])
     crossing = np.flatnonzero(before * legs.held < 0)
     if not len(crossing):
         return legs

@@ -37,7 +37,9 @@ class Venue:
 
     def time(self, bar: int) -> float:
         """Return when a bar fills, in milliseconds since 1970, UTC; infinite if there is none."""
-        return self.times.item(bar) if bar < len(self.times) else NEVER
+        if bar == len(self.times):
+            return NEVER
+        return self.times.item(bar)
 
     def price(self, bar: int) -> float:
         """Return the price of a unit at which a bar fills, slippage apart."""
@@ -45,26 +47,44 @@ class Venue:
 
     def lot(self, bar: int) -> float:
         """Return what purchases are a multiple of at a bar, in units; 0 for fractions."""
-        return self.series.lot_at(np.array([bar])).item()
+        one = np.array([bar])
+        return self.series.lot_at(one).item()
 
     def cap(self, bar: int) -> float:
         """Return the most that a bar may fill of what a bar decides, in units."""
-        return self.series.cap_at(np.array([bar]), self.participation).item()
+        one = np.array([bar])
+        return self.series.cap_at(one, self.participation).item()
 
-    def cost(self, quantity: float, bar: int) -> float:
+    def cost(
+        self,
+        quantity: float,
+        bar: int,
+    ) -> float:
         """Return what a fill takes from the cash, dividends apart."""
         return self.rates.cost(quantity, self.price(bar))
 
-    def unit(self, amount: float, bar: int) -> float:
+    def unit(
+        self,
+        amount: float,
+        bar: int,
+    ) -> float:
         """Return what a unit of a position costs, all costs included."""
         return self.rates.unit(amount) * self.price(bar)
 
-    def fills(self, quantity: float, bar: int) -> bool:
+    def fills(
+        self,
+        quantity: float,
+        bar: int,
+    ) -> bool:
         """Tell whether a bar has volume, and is not at the limit of that side."""
         series = self.series
-        return bool((series.can_buy if quantity > 0 else series.can_sell)[bar])
+        side = series.can_buy if quantity > 0 else series.can_sell
+        return bool(side[bar])
 
 
-def venues_of(prepared: Prepared, assumptions: Assumptions) -> list[Venue]:
+def venues_of(
+    prepared: Prepared,
+    assumptions: Assumptions,
+) -> list[Venue]:
     """Return the venue of each symbol."""
     return [Venue(series, assumptions) for series in prepared.series]
