@@ -26,6 +26,7 @@ FIELDS = [
     "backtest_config",
     "results",
     "reasons",
+    "open",
     "conclusion",
     "next_steps",
     "assumptions",

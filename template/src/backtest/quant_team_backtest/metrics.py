@@ -192,6 +192,8 @@ def _total_return(run: Simulation, _: int) -> float:
 
 
 def _sharpe_ratio(run: Simulation, periods_per_year: int) -> float | Undefined:
+    if run.ruined:
+        return _RUINED
     if longer_than_a_day(run.time):
         return _TOO_LONG
     return sharpe_ratio(_returns(run), periods_per_year)
@@ -218,6 +220,8 @@ def _sharpe_n(run: Simulation, _: int) -> int:
 
 
 def _probabilistic_sharpe(run: Simulation, _: int) -> float | Undefined:
+    if run.ruined:
+        return _RUINED
     if longer_than_a_day(run.time):
         return _TOO_LONG
     return probabilistic_sharpe(_returns(run))
@@ -227,6 +231,7 @@ def _returns(run: Simulation) -> Floats:
     return daily_returns(run.time, run.equity, run.initial_capital)
 
 
+_RUINED = Undefined("the account was ruined, and a ratio of its returns means nothing")
 _TOO_LONG = Undefined("the bars are longer than a day, and this ratio is of daily returns")
 METRICS: dict[str, Metric] = {
     "total_return": _total_return,

@@ -105,6 +105,26 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     actions_digest: str | None = None
 
 
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """What is still held at the end of a run, marked at the last close.
+
+    Attributes:
+        symbol: what is held.
+        opened: time of the first fill, ISO 8601 UTC.
+        quantity: units, negative when short.
+        entry: mean price of what was entered, slippage included.
+        mark: price at the last close.
+        pnl: its part of the result, in money, after what it has cost.
+    """
+
+    symbol: str
+    opened: str
+    quantity: float
+    entry: float
+    mark: float
+    pnl: float
+
+
 class Tree(msgspec.Struct, frozen=True, kw_only=True):
     """Git's hashes of the two folders that decide a run, at the commit.
 
@@ -148,6 +168,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         backtest_config: `Config` as a mapping, or whatever a framework calls so.
         results: the numbers, by name; None where one has no meaning.
         reasons: for each None, why.
+        open: what is still held at the end; None in results of before 0.5.0.
         conclusion: what was learned.
         next_steps: what to try next.
         assumptions: `Conventions` as a mapping, or whatever a framework calls so.
@@ -173,6 +194,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     backtest_config: dict[str, Any]
     results: dict[str, float | int | None]
     reasons: dict[str, str] = {}
+    open: list[Position] | None = None
     conclusion: str | list[str] | None = None
     next_steps: str | list[str] | None = None
     assumptions: dict[str, Any] | None = None

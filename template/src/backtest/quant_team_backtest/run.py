@@ -131,6 +131,7 @@ class Run:
             if name == "sharpe_ratio" and not remark:
                 remark = self._trust()
             rows.append(Row(label, shown, remark))
+        rows += self._open()
         rows.append(self._prices())
         return rows
 
@@ -149,6 +150,16 @@ class Run:
         ]
         others = [text for text in self.warnings if text != SYNTHETIC]
         return ["; ".join(facts), *(f"warning: {text}" for text in others)]
+
+    def _open(self) -> list[Row]:
+        """Return what is still held, and its part of the result."""
+        rows = []
+        capital = self.simulation.initial_capital
+        for one in self.result.open or []:
+            part = one.pnl / capital
+            what = f"{one.quantity:,.10g} {one.symbol} at {one.mark:,.10g}, {one.pnl:+,.2f}"
+            rows.append(Row("still open", f"{part:+.2%}", what))
+        return rows
 
     def _prices(self) -> Row:
         """Return what the run did about splits and dividends."""

@@ -28,8 +28,9 @@ from quant_team_backtest.bar_checks import Checked, check
 from quant_team_backtest.engine import EngineError, Simulation
 from quant_team_backtest.metrics import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
-from quant_team_backtest.result import Config, Conventions, Result
+from quant_team_backtest.result import Config, Conventions, Position, Result
 from quant_team_backtest.run import Run
+from quant_team_backtest.simulation import Open
 from quant_team_utils.console import SYNTHETIC
 from quant_team_utils.paths import project_root
 
@@ -162,6 +163,7 @@ def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Resu
         backtest_config=msgspec.to_builtins(_config(prepared)),
         results=measured.values,
         reasons=measured.reasons,
+        open=[_position(one) for one in simulation.open],
         assumptions=msgspec.to_builtins(conventions),
         source=prepared.source,
         data=checked.data,
@@ -319,6 +321,18 @@ def _conventions(prepared: Prepared) -> Conventions:
         calendars=sorted({place.calendar or "24/7" for place in places}),
         adjustment=adjusting.overall(prepared.adjustments),
         currency=prepared.currency,
+    )
+
+
+def _position(held: Open) -> Position:
+    opened = datetime.fromtimestamp(held.opened / 1000, UTC)
+    return Position(
+        symbol=held.symbol,
+        opened=opened.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        quantity=held.quantity,
+        entry=held.entry,
+        mark=held.mark,
+        pnl=held.pnl,
     )
 
 
