@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
-from quant_team_backtest import adjusting, boards, engine, provenance
+from quant_team_backtest import adjusting, boards, engine, provenance, weights
 from quant_team_backtest import result as records
 from quant_team_backtest.bar_checks import Checked, check
-from quant_team_backtest.engine import EngineError, Simulation
+from quant_team_backtest.engine import Simulation
 from quant_team_backtest.metrics import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
 from quant_team_backtest.result import Config, Conventions, Position, Result
@@ -138,13 +137,14 @@ def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) ->
         flows = prepared.adjustments[symbol].flows
         frames[symbol] = adjusting.signals(bars, flows)
     returned = strategy.target_weights(frames, dict(chosen))
-    if not isinstance(returned, Mapping):
-        raise EngineError(
-            f"The strategy {strategy.name} returned no weights: "
-            "return a dict of one series for each symbol."
-        )
-    weights = {symbol: np.asarray(values) for symbol, values in returned.items()}
-    return engine.simulate(boards.bars_of(prepared), weights, prepared.assumptions)
+    counts = {symbol: len(bars) for symbol, bars in frames.items()}
+    targets = weights.read(returned, strategy.name, counts)
+    return engine.simulate(
+        boards.bars_of(prepared),
+        targets.weights,
+        prepared.assumptions,
+        targets.exits,
+    )
 
 
 def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Result:

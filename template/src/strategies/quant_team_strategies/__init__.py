@@ -47,8 +47,8 @@ class StrategyModule(Protocol):
         self,
         bars: dict[str, pl.DataFrame],
         parameters: dict[str, Any],
-    ) -> Mapping[str, pl.Series]:
-        """Return for each symbol one weight per bar.
+    ) -> Mapping[str, pl.Series | pl.DataFrame]:
+        """Return for each symbol one weight per bar, and how its positions are left.
 
         Args:
             bars: for each symbol a frame of `time` (Datetime ms UTC, the bar's open), `open`,
@@ -61,6 +61,10 @@ class StrategyModule(Protocol):
             Fractions of the account's equity: 0.5 is half of it long, -0.5 half of it short, null
             is "as before". A weight may use everything up to and including its bar's close; the
             engine fills it later, never on that bar.
+
+            Instead of a series, a frame of `weight` and some of `stop`, `target` and `trail`
+            (fractions of the entry price: 0.05 leaves 5 percent from it) and `max_bars`. What the
+            deciding bar says of them holds for the position; null is none.
         """
         ...
 
