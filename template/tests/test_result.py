@@ -32,6 +32,7 @@ FIELDS = [
     "assumptions",
     "data",
     "locked",
+    "lookahead",
     "code",
     "seed",
     "versions",

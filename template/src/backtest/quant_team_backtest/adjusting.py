@@ -37,6 +37,7 @@ FLOWS = "flows"
 ADJUSTED = "adjusted"
 UNADJUSTED = "unadjusted"
 LONG = ("1w", "1M")
+DATED = ("1d", *LONG)  # bars that are stamped with a date
 PRICES = ("open", "high", "low", "close")
 DAY = timedelta(days=1)
 QUARTER = timedelta(days=92)
@@ -217,7 +218,7 @@ def _dates(bars: pl.DataFrame, market: Market, interval: str) -> Times:
     from quant_team_data import calendars, frames
 
     times = frames.times_of(bars)
-    if interval in ("1d", *LONG):
+    if interval in DATED:
         return times
     # A bar of an hour that opens at 00:00 UTC is not stamped with a date: 1 ms tells it apart.
     return calendars.trading_dates(times + 1, market, "1d")

@@ -125,6 +125,24 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     pnl: float
 
 
+class LookAhead(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the strategy saw the future; see `lookahead`.
+
+    Attributes:
+        found: "none found", "looks ahead", "not deterministic" or "not checked".
+        histories: how many shorter histories were compared with the whole one.
+        symbol: of the value that betrays it; None for none.
+        bar: open of its bar, ISO 8601: a date for bars of a day or longer, else UTC.
+        end: open of the last bar of the history in which the value is another one.
+    """
+
+    found: str
+    histories: int
+    symbol: str | None = None
+    bar: str | None = None
+    end: str | None = None
+
+
 class Tree(msgspec.Struct, frozen=True, kw_only=True):
     """Git's hashes of the two folders that decide a run, at the commit.
 
@@ -174,6 +192,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         assumptions: `Conventions` as a mapping, or whatever a framework calls so.
         data: the bars, by symbol.
         locked: all of them are those of data.lock.
+        lookahead: whether the strategy saw the future; None in results of before 0.5.0.
         code: what ran; see `Code`.
         seed: of random numbers, or several.
         versions: of Python and the packages that can change a number.
@@ -200,6 +219,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     assumptions: dict[str, Any] | None = None
     data: dict[str, Data] | None = None
     locked: bool | None = None
+    lookahead: LookAhead | None = None
     code: Code = Code()
     seed: int | list[int] | None = None
     versions: dict[str, str | None] = {}

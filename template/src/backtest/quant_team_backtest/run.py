@@ -146,6 +146,7 @@ class Run:
             f"per side {config.commission:.3%} commission and {config.slippage:.3%} slippage",
             f"bars {where} data.lock",
             *self._covered(),
+            *self._sight(),
             f"{known.periods_per_year} days a year",
         ]
         others = [text for text in self.warnings if text != SYNTHETIC]
@@ -180,6 +181,13 @@ class Run:
         expected = sum(facts.expected or 0 for facts in data)
         present = sum(facts.present or 0 for facts in data)
         return [f"{present / expected:.1%} of the bars that calendars expect"] if expected else []
+
+    def _sight(self) -> list[str]:
+        """Return what was found about look-ahead, if it was checked."""
+        verdict = self.result.lookahead
+        if verdict is None:
+            return []
+        return [f"look-ahead: {verdict.found} in {verdict.histories} shorter histories"]
 
     def _trust(self) -> str:
         """Return how far to trust the Sharpe ratio."""

@@ -21,15 +21,17 @@ from typing import Any
 
 import msgspec
 
-from quant_team_backtest import adjusting, boards, engine, provenance, weights
+from quant_team_backtest import adjusting, boards, engine, provenance
 from quant_team_backtest import result as records
 from quant_team_backtest.bar_checks import Checked, check
 from quant_team_backtest.engine import Simulation
 from quant_team_backtest.metrics import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
-from quant_team_backtest.result import Config, Conventions, Position, Result
+from quant_team_backtest.result import Config, Conventions, LookAhead, Position, Result
 from quant_team_backtest.run import Run
+from quant_team_backtest.signals import Signals, warnings_of
 from quant_team_backtest.simulation import Open
+from quant_team_backtest.weights import Targets
 from quant_team_utils.console import SYNTHETIC
 from quant_team_utils.paths import project_root
 
@@ -99,15 +101,15 @@ def run_backtest(
     loaded = load(strategy)
     traded = loaded.symbols if symbols is None else list(symbols)
     file_name = name or default_name(strategy, traded)
-    if log:  # before the work, not after it
-        _check_names(root, loaded.family, file_name)
-    days = (start, end)
-    prepared = prepare(root, loaded, traded, days, parameters, interval, environment, source)
+    _check_names(root, loaded.family, file_name, is_logged=log)
+    span = (start, end)
+    prepared = prepare(root, loaded, traded, span, parameters, interval, environment, source)
     guards = {"allow_unlocked": allow_unlocked, "allow_incomplete": allow_incomplete}
     checked = check(prepared, **guards)
-    simulation = simulate(prepared)
+    signals = Signals(prepared, prepared.parameters)
+    simulation = _simulated(prepared, signals.targets)
     result = msgspec.structs.replace(
-        record(prepared, checked, simulation),
+        record(prepared, checked, simulation, signals.look_ahead()),
         conclusion=conclusion,
         next_steps=next_steps,
         argv=provenance.command(prepared, name, guards),
@@ -117,7 +119,10 @@ def run_backtest(
     return _logged(run, root, results_dir, loaded.family, file_name) if log else run
 
 
-def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) -> Simulation:
+def simulate(
+    prepared: Prepared,
+    parameters: Mapping[str, Any] | None = None,
+) -> Simulation:
     """Run a strategy on prepared bars.
 
     Args:
@@ -128,33 +133,28 @@ def simulate(prepared: Prepared, parameters: Mapping[str, Any] | None = None) ->
         StrategyError: a parameter is unknown or of the wrong type.
         EngineError: the strategy returned no weights, or wrong ones.
     """
-    strategy = prepared.strategy
     chosen = prepared.parameters
     if parameters is not None:
-        chosen = strategy.parameters({**chosen, **parameters})
-    frames = {}
-    for symbol, (bars, _) in prepared.slices.items():
-        flows = prepared.adjustments[symbol].flows
-        frames[symbol] = adjusting.signals(bars, flows)
-    returned = strategy.target_weights(frames, dict(chosen))
-    counts = {symbol: len(bars) for symbol, bars in frames.items()}
-    targets = weights.read(returned, strategy.name, counts)
-    return engine.simulate(
-        boards.bars_of(prepared),
-        targets.weights,
-        prepared.assumptions,
-        targets.exits,
-    )
+        chosen = prepared.strategy.parameters({**chosen, **parameters})
+    return _simulated(prepared, Signals(prepared, chosen).targets)
 
 
-def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Result:
+def record(
+    prepared: Prepared,
+    checked: Checked,
+    simulation: Simulation,
+    lookahead: LookAhead | None = None,
+) -> Result:
     """Return the record of a run, before it is logged.
 
     Args:
         prepared: what ran.
         checked: what was found about its bars.
         simulation: what came out.
+        lookahead: whether the strategy saw the future, if that was checked.
     """
+    sights = warnings_of(lookahead) if lookahead else []
+    warnings = [*sights, *checked.warnings, *simulation.warnings]
     conventions = _conventions(prepared)
     measured = measure(simulation, conventions.periods_per_year)
     return Result(
@@ -168,7 +168,8 @@ def record(prepared: Prepared, checked: Checked, simulation: Simulation) -> Resu
         source=prepared.source,
         data=checked.data,
         locked=checked.locked,
-        warnings=_stamped(prepared.source, [*checked.warnings, *simulation.warnings]),
+        lookahead=lookahead,
+        warnings=_stamped(prepared.source, warnings),
     )
 
 
@@ -272,9 +273,23 @@ def default_name(strategy: str, symbols: Any) -> str:
 # Details
 
 
-def _check_names(root: Path, family: str, name: str) -> None:
+def _simulated(prepared: Prepared, targets: Targets) -> Simulation:
+    bars = boards.bars_of(prepared)
+    return engine.simulate(bars, targets.weights, prepared.assumptions, targets.exits)
+
+
+def _check_names(
+    root: Path,
+    family: str,
+    name: str,
+    *,
+    is_logged: bool,
+) -> None:
+    """Refuse what cannot be logged before the work, not after it."""
     from quant_team_backtest import results
 
+    if not is_logged:
+        return
     results.check_name("analyst", provenance.analyst(root))
     results.check_name("family", family)
     results.check_name("name", name)
