@@ -51,8 +51,8 @@ def tomorrow(frame: pl.DataFrame) -> pl.Series:
 
 
 def normalised(frame: pl.DataFrame) -> pl.Series:
-    close = frame["close"]
-    return (close - close.min()) / (close.max() - close.min())
+    close = frame["close"].to_numpy()
+    return pl.Series((close - close.min()) / (close.max() - close.min()))
 
 
 def filled_backward(frame: pl.DataFrame) -> pl.Series:
