@@ -1,55 +1,17 @@
-"""The engine, against cases computed by hand and figures of its first version."""
+"""The engine, against cases computed by hand: decisions, fills, costs, and the account."""
 
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from quant_team_backtest.engine import Assumptions, Bars, EngineError, Simulation, simulate
+from quant_team_backtest.engine import Bars, EngineError, Prepared, simulate
 
-DAY = 86_400_000
-FREE = Assumptions(
-    initial_capital=1000.0,
-    commission=0.0,
-    slippage=0.0,
-    participation=None,
-    borrow_rate=0.0,
-)
-
-
-def make(
-    opens: list[float],
-    closes: list[float] | None = None,
-    volume: float | list[float] = 1e9,
-    fractional: bool = False,
-) -> Bars:
-    """Return daily bars that follow one another without a gap."""
-    count = len(opens)
-    opened = np.arange(count, dtype=np.int64) * DAY
-    volumes = [volume] * count if isinstance(volume, float) else volume
-    return Bars(
-        opened=opened,
-        closed=opened + DAY,
-        open=np.array(opens, dtype=float),
-        close=np.array(closes or opens, dtype=float),
-        volume=np.array(volumes, dtype=float),
-        fractional=fractional,
-    )
-
-
-def run(bars: Bars, weights: list[float], **changes: Any) -> Simulation:
-    """Simulate one symbol without costs, but for the changes."""
-    assumptions = replace(FREE, **changes)
-    return simulate({"X": bars}, {"X": np.array(weights)}, assumptions)
-
-
-def quantities(done: Simulation) -> list[float]:
-    return [fill.quantity for fill in done.fills]
+from .accounts import DAY, FREE, make, quantities, run, run_all
 
 
 def test_a_round_trip_by_hand() -> None:
@@ -118,52 +80,12 @@ def test_shorts_pay_to_borrow_by_calendar_time() -> None:
     assert [trade.pnl for trade in done.trades] == [pytest.approx(-100)]
 
 
-def test_volume_caps_a_fill_and_the_rest_waits() -> None:
-    """At 10 percent of a volume of 40, ten shares take three bars. [cap]"""
-    done = run(make([100.0] * 6, volume=[40.0] * 6), [1] * 6, participation=0.1)
-    assert quantities(done) == [4, 4, 2]
-    assert done.counts["delayed"] == 1
-
-
-def test_the_default_cap_is_five_percent() -> None:
-    """Without a word about it, 5 percent of a bar's volume is filled. [cap]"""
-    rates = Assumptions(initial_capital=1000.0, commission=0, slippage=0)
-    bars = make([100.0] * 3, volume=[40.0] * 3)
-    done = simulate({"X": bars}, {"X": np.ones(3)}, rates)
-    assert quantities(done) == [2, 2]
-
-
-def test_no_volume_no_fill_and_the_order_expires() -> None:
-    """An order waits two bars without volume, expires, and is counted. [wait]"""
-    bars = make([100.0] * 6, volume=[1e6, 1e6, 0, 0, 1e6, 1e6])
-    done = run(bars, [1, 0, 0, 0, 0, 0], expire_after=2)
-    assert quantities(done) == [10]
-    assert done.counts["expired"] == 1
-    assert "expired" in done.warnings[0]
-
-
-def test_a_new_target_replaces_a_waiting_order() -> None:
-    """An order that waits for volume is dropped for the next decision, which is filled. [wait]"""
-    bars = make([100.0] * 5, volume=[1.0e6, 0, 0, 1e6, 1e6])
-    done = run(bars, [1, 0.5, 0.5, 0.5, 0.5])
-    assert quantities(done) == [5]
-    assert done.counts["replaced"] == 1
-
-
 def test_fractions_trade_where_the_market_has_them() -> None:
     """Whole shares round toward zero, fractions do not; less than a share is counted. [lots]"""
     assert run(make([300.0] * 3), [1, 1, 1]).positions == {"X": 3}
     fractional = run(make([300.0] * 3, fractional=True), [1, 1, 1])
     assert fractional.positions == {"X": pytest.approx(1000 / 300)}
     assert run(make([3000.0] * 3), [1, 1, 1]).counts["too_small"] == 1
-
-
-def test_ruin_stops_the_run() -> None:
-    """A short that triples takes equity to zero or below: the run ends at that close. [ruin]"""
-    done = run(make([100, 100, 300, 10]), [-1, -1, -1, 0])
-    assert done.ruined
-    assert done.equity == pytest.approx([1000, 1000, -1000])
-    assert done.warnings[0].startswith("Ruin")
 
 
 def test_calendars_may_differ() -> None:
@@ -175,21 +97,14 @@ def test_calendars_may_differ() -> None:
         close=np.array([50.0, 70.0]),
         volume=np.full(2, 1e9),
     )
-    weights = {"D": np.array([0.5, 0.5, 0.5, 0.5]), "S": np.array([0.5, 0.5])}
-    done = simulate({"D": make([100.0] * 4), "S": sparse}, weights, FREE)
+    weights = {"D": [0.5, 0.5, 0.5, 0.5], "S": [0.5, 0.5]}
+    done = run_all({"D": make([100.0] * 4), "S": sparse}, weights)
     assert [(fill.symbol, fill.time // DAY, fill.quantity) for fill in done.fills] == [
         ("D", 1, 5),
         ("S", 3, 8),
     ]
     assert list(done.time // DAY) == [1, 2, 3, 4]
     assert done.equity == pytest.approx([1000, 1000, 1000, 1080])
-
-
-def test_debit_is_reported() -> None:
-    """More than the whole account in one symbol is allowed, and the debit is named. [account]"""
-    done = run(make([100.0] * 3), [2, 2, 2])
-    assert done.positions == {"X": 20}
-    assert done.warnings == ["Cash fell to -1,000.00; this simulation charges no interest on it."]
 
 
 def test_whole_capital_is_not_whole_money() -> None:
@@ -201,6 +116,57 @@ def test_whole_capital_is_not_whole_money() -> None:
     assert whole.equity.tolist() == exact.equity.tolist()
     assert whole.equity[-1] == pytest.approx(4.0)
     assert whole.equity[2] == pytest.approx(10 * 2.9 / 3)
+
+
+def test_many_symbols_are_filled_as_one_is() -> None:
+    """Eight symbols with an eighth of 8,000 each: as eight accounts of 1,000. [account] [costs]
+
+    The prices are 100, 110 ... 170 at each open and 10 more at each close. With slippage of 2%
+    and commission of 1% a unit costs 1.0302 times its price: 1000 / 103.02 is 9 shares. The last
+    is sold short, at 0.98 * 1.01 = 0.9898 of its price: 1000 / 168.27 is 5 shares.
+    """
+    bars = {}
+    weights = {}
+    prices = [100.0 + 10 * i for i in range(8)]
+    for i, price in enumerate(prices):
+        bars[f"S{i}"] = make([price] * 3, [price + 10] * 3)
+        weights[f"S{i}"] = [0.125] * 3
+    weights["S7"] = [-0.125] * 3
+    costs = {"commission": 0.01, "slippage": 0.02}
+    done = run_all(bars, weights, initial_capital=8000.0, **costs)
+    assert quantities(done) == [9, 8, 8, 7, 6, 6, 6, -5]
+    change = 0.0
+    for quantity, price in zip(quantities(done), prices, strict=True):
+        filled = price * (1.02 if quantity > 0 else 0.98)
+        commission = 0.01 * abs(quantity) * filled
+        change += quantity * (price + 10 - filled) - commission
+    assert done.equity[-1] == pytest.approx(8000 + change)
+    alone = run(bars["S0"], [1.0] * 3, **costs)
+    assert quantities(alone) == [9]
+
+
+def test_money_at_the_next_close_is_that_of_the_decision() -> None:
+    """Two closes, each decides: at 50% of 1,000 and of 1,250, of what was known then. [decide]
+
+    Decided at 100 for 500: filled at the close of bar 1, at 50, as 10 shares. Decided there for
+    60% of 1,000: filled at the close of bar 2, at 75, to 600 / 75 = 8 shares.
+    """
+    bars = make([100.0, 100, 60, 75], [100, 50, 75, 75])
+    done = run(bars, [0.5, 0.6, 0.6, 0.6], fill="next_close")
+    assert quantities(done) == [10, -2]
+    assert done.equity == pytest.approx([1000, 1000, 1250, 1250])
+
+
+def test_a_sweep_shares_its_bars() -> None:
+    """Bars that are prepared once give what they give each time. [account]"""
+    bars = {"X": make([100.0, 100, 110, 120])}
+    prepared = Prepared(bars)
+    for weight in (1.0, 0.5, -0.5):
+        weights = {"X": np.full(4, weight)}
+        shared = simulate(prepared, weights, FREE)
+        alone = simulate(bars, weights, FREE)
+        assert shared.equity.tolist() == alone.equity.tolist()
+        assert list(shared.fills) == list(alone.fills)
 
 
 @pytest.mark.parametrize(
@@ -225,67 +191,3 @@ def test_what_the_engine_refuses(change: dict[str, Any], sentence: str) -> None:
     weights = change.get("weights", {"X": np.zeros(3)})
     with pytest.raises(EngineError, match=sentence):
         simulate(bars, weights, FREE)
-
-
-# Seed: last equity, fills, trades, profits. Taken from the engine of release 0.2.0.
-FIGURES = {
-    0: (61358.2075459208, 16, 7, -25499.14041353325),
-    1: (102015.0468526971, 22, 5, 1196.0789229598186),
-    2: (-1464.9096439884697, 7, 4, -23382.271150034052),
-    3: (1713.8942340412948, 18, 10, 714.4022670302132),
-    4: (214674.2345455199, 49, 24, 115751.38688312827),
-    5: (705.3772509649061, 50, 20, -299.0690918634622),
-    6: (-752.8186337765942, 16, 9, -42.85705914984004),
-    7: (2231.5253108476923, 35, 17, 1232.406470859653),
-    8: (701.6341181849914, 46, 23, -298.3658818150084),
-    9: (37718.72474299488, 20, 4, -16120.497769305548),
-    10: (-15316.543728882394, 5, 2, 4901.379483483801),
-    11: (106997.86553216001, 57, 32, 52865.53416202104),
-}
-
-
-VOLUMES = [0.0, 7.0, 90.0, 1e6]
-WEIGHTS = [0.0, 0.0, 0.2, 0.3, -0.2, -0.1, math.nan]
-
-
-def drawn(seed: int) -> Simulation:
-    """Simulate a market that depends on the seed alone."""
-    random_ = random.Random(seed)
-    bars = {}
-    weights = {}
-    for symbol in ("X", "Y", "Z")[: 1 + seed % 3]:
-        count = random_.randrange(20, 60)
-        days = sorted(random_.sample(range(80), count))
-        opened = np.array(days, dtype=np.int64) * DAY
-        prices = [20 + 180 * random_.random() for _ in range(2 * count)]
-        volume = [random_.choice(VOLUMES) for _ in range(count)]
-        bars[symbol] = Bars(
-            opened=opened,
-            closed=opened + DAY // 3,
-            open=np.array(prices[:count]),
-            close=np.array(prices[count:]),
-            volume=np.array(volume),
-            fractional=random_.random() < 0.4,
-        )
-        wishes = [random_.choice(WEIGHTS) for _ in range(count)]
-        weights[symbol] = np.array(wishes)
-    assumptions = Assumptions(
-        initial_capital=random_.choice([1000.0, 54321.0]),
-        fill=random_.choice(["next_open", "next_close"]),
-        participation=random_.choice([None, 0.05, 1.0]),
-        borrow_rate=0.2,
-        expire_after=random_.randrange(1, 4),
-    )
-    return simulate(bars, weights, assumptions)
-
-
-@pytest.mark.parametrize("seed", FIGURES)
-def test_the_figures_of_the_first_engine(seed: int) -> None:
-    """Moving the rules of a fill into functions of their own has changed no figure."""
-    done = drawn(seed)
-    profit = sum(trade.pnl for trade in done.trades)
-    equity, fills, trades, profits = FIGURES[seed]
-    assert len(done.fills) == fills
-    assert len(done.trades) == trades
-    assert done.equity[-1] == pytest.approx(equity, rel=1e-12)
-    assert profit == pytest.approx(profits, rel=1e-9)

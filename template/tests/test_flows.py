@@ -12,16 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quant_team_backtest.adjusting import signals
-from quant_team_backtest.engine import Assumptions, Bars, EngineError, Flow, Simulation, simulate
+from quant_team_backtest.engine import Bars, EngineError, Flow
 
-DAY = 86_400_000
-FREE = Assumptions(
-    initial_capital=1000.0,
-    commission=0.0,
-    slippage=0.0,
-    participation=None,
-    borrow_rate=0.0,
-)
+from . import accounts
+from .accounts import DAY, quantities, run, run_all
+
 SPLIT = Flow(2, 4.0)
 FLAT = [100.0, 100, 100, 100]
 FALLEN = [100.0, 100, 25, 25]
@@ -32,30 +27,10 @@ LATE = [0.0, 1, 1, 1]
 def make(
     prices: list[float],
     *flows: Flow,
-    closes: list[float] | None = None,
-    volume: float = 1e9,
-    fractional: bool = False,
-    length: int = DAY,
+    **changes: Any,
 ) -> Bars:
-    """Return daily bars that close at the price they opened at, unless closes are given."""
-    count = len(prices)
-    opened = np.arange(count, dtype=np.int64) * DAY
-    opens = np.array(prices, dtype=float)
-    return Bars(
-        opened=opened,
-        closed=opened + length,
-        open=opens,
-        close=opens if closes is None else np.array(closes),
-        volume=np.full(count, volume),
-        fractional=fractional,
-        flows=flows,
-    )
-
-
-def run(bars: Bars, weights: list[float], **changes: Any) -> Simulation:
-    """Simulate one symbol without costs, but for the changes."""
-    assumptions = replace(FREE, **changes)
-    return simulate({"X": bars}, {"X": np.array(weights)}, assumptions)
+    """Return daily bars with splits and dividends."""
+    return accounts.make(prices, flows=flows, **changes)
 
 
 @pytest.mark.parametrize("length", [DAY, DAY // 3])
@@ -63,7 +38,8 @@ def run(bars: Bars, weights: list[float], **changes: Any) -> Simulation:
 @pytest.mark.parametrize("weight", [1.0, -1.0])
 def test_a_split_without_a_move_changes_no_equity(length: int, fill: str, weight: float) -> None:
     """Ten shares become forty at a fourth of the price, long or short. [actions]"""
-    bars = make(FALLEN, SPLIT, length=length)
+    bars = make(FALLEN, SPLIT)
+    bars = replace(bars, closed=bars.opened + length)
     done = run(bars, [weight] * 4, fill=fill)
     assert done.equity == pytest.approx([1000.0] * 4, abs=1e-9)
     assert done.positions == {"X": 40 * weight}
@@ -93,24 +69,34 @@ def test_who_buys_on_the_ex_date_gets_nothing() -> None:
     assert not done.applied
 
 
-def test_a_fraction_of_a_share_is_paid_out_at_the_open() -> None:
-    """Ten shares at 3:7 are 4.28: four are held, 0.28 become cash at that open. [actions]"""
+def test_a_fraction_of_a_share_is_kept_until_the_position_is_traded() -> None:
+    """Ten shares at 3:7 are 30/7 = 4.29 at 240, and all of them are sold. [actions] [lots]"""
     bars = make([100, 100, 240, 240], Flow(2, 3 / 7))
     done = run(bars, HELD)
-    assert done.positions == {"X": 4}
-    assert done.applied[0].fraction == pytest.approx(2 / 7 * 240)
+    assert done.positions == {"X": pytest.approx(30 / 7)}
     assert done.equity[-1] == pytest.approx(30 / 7 * 240)
-    kept = run(replace(bars, fractional=True), HELD)
-    assert kept.positions == {"X": pytest.approx(30 / 7)}
+    left = run(bars, [1, 1, 0, 0])
+    assert quantities(left) == [10, pytest.approx(-30 / 7)]
+    assert not left.positions
+    assert left.equity[-1] == pytest.approx(30 / 7 * 240)
 
 
-def test_a_position_that_becomes_less_than_a_share_is_closed() -> None:
-    """A reverse split of 1:50 pays all ten shares out, and that is the end of a trade."""
+def test_a_purchase_beside_a_fraction_is_of_whole_shares() -> None:
+    """Five shares at 1:2 are 2.5; to half of 1,000 at 100 are 5: two more are bought. [lots]
+
+    A sale to a third leaves whole shares: 0.3 of 1,000 are 3 of 4.5, so 1.5 are sold.
+    """
+    bars = make([50, 50, 100, 100, 100, 100], Flow(2, 1 / 2))
+    done = run(bars, [0.25, 0.25, 0.5, 0.3, 0.3, 0.3])
+    assert quantities(done) == [5, 2, -1.5]
+
+
+def test_a_position_that_becomes_less_than_a_share_is_kept() -> None:
+    """A reverse split of 1:50 makes ten shares a fifth of one, worth the same. [actions]"""
     bars = make([100, 100, 5000, 5000], Flow(2, 1 / 50))
     done = run(bars, HELD)
-    assert not done.positions
-    (trade,) = done.trades
-    assert trade.pnl == pytest.approx(0)
+    assert done.positions == {"X": pytest.approx(0.2)}
+    assert not done.trades
     assert done.equity[-1] == pytest.approx(1000)
 
 
@@ -125,14 +111,24 @@ def test_a_trade_over_a_split_earns_what_it_earned() -> None:
 
 
 def test_what_an_order_still_has_to_fill_is_split_too() -> None:
-    """Four of ten shares are filled, then each of the other six becomes four. [actions]"""
+    """Four of ten shares are filled, then each of the other six becomes four. [actions] [cap]
+
+    The cap is split as well: a tenth of 40 shares is 4, and of the 160 that they are later, 16.
+    """
     bars = make([100, 100, 25, 25, 25], SPLIT, volume=40.0)
-    done = run(bars, [1] * 5, participation=0.1, expire_after=9)
-    assert [fill.quantity for fill in done.fills] == [4, 4, 4, 4]
-    assert done.positions == {"X": 4 * 4 + 12}
-    bars = replace(bars, volume=np.array([40.0, 40, 400, 400, 400]))
     done = run(bars, [1] * 5, participation=0.1)
+    assert quantities(done) == [4, 16, 8]
     assert done.positions == {"X": 40}
+
+
+def test_the_usual_volume_is_counted_in_shares_of_today() -> None:
+    """100 shares before a 4:1 split and 400 after it are 400 and 400. [cap] [actions]
+
+    The money is for 80 shares at 12.50, and a bar fills a tenth of 400.
+    """
+    bars = make([50, 50, 12.5, 12.5, 12.5], SPLIT, volume=[100, 100, 400, 400, 400])
+    done = run(bars, [0, 0, 1, 1, 1], participation=0.1)
+    assert quantities(done) == [40, 40]
 
 
 def test_an_order_in_money_needs_no_change() -> None:
@@ -146,22 +142,20 @@ def test_another_symbol_sees_the_position_at_its_new_price() -> None:
     held = make(FALLEN, SPLIT)
     opened = held.opened + DAY // 2
     other = replace(held, opened=opened, closed=opened + DAY // 4, flows=())
-    other = replace(
-        other,
-        open=np.full(4, 10.0),
-        close=np.full(4, 10.0),
-    )
-    weights = {"X": np.ones(4), "Y": np.array([0, 0, 0.5, 0.5])}
-    done = simulate({"X": held, "Y": other}, weights, FREE)
+    ten = np.full(4, 10.0)
+    other = replace(other, open=ten, close=ten)
+    weights = {"X": [0.5] * 4, "Y": [0, 0, 0.5, 0.5]}
+    done = run_all({"X": held, "Y": other}, weights)
     assert done.equity == pytest.approx(1000)
-    assert done.positions == {"X": 40, "Y": 50}
+    assert done.positions == {"X": 20, "Y": 50}
 
 
 def test_borrow_is_paid_on_the_new_price() -> None:
     """A split without a move changes no fee."""
     rates = {"borrow_rate": 0.5}
-    split = make(FALLEN, SPLIT, length=DAY // 3)
-    plain = make(FLAT, length=DAY // 3)
+    split = make(FALLEN, SPLIT)
+    split = replace(split, closed=split.opened + DAY // 3)
+    plain = replace(split, open=np.array(FLAT), close=np.array(FLAT), flows=())
     fees = run(split, [-1] * 4, **rates).equity
     expected = run(plain, [-1] * 4, **rates).equity
     assert fees == pytest.approx(expected, abs=1e-9)
