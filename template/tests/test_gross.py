@@ -57,6 +57,16 @@ def test_a_short_position_takes_its_part_too() -> None:
     assert on_days(done) == [(1, -5), (2, 5)]
 
 
+@pytest.mark.parametrize(("weight", "more"), [(0.6, 1), (0.8, 2)])
+def test_what_is_decided_anew_takes_no_part_beside_itself(weight: float, more: int) -> None:
+    """Five of X and three of Y: X may be 700 of 1,000, whatever it was before. [gross]"""
+    bars = {"X": make(FLAT), "Y": make(FLAT)}
+    weights = {"X": [0.5, weight, weight, weight], "Y": [0.3] * 4}
+    done = run_all(bars, weights)
+    assert on_days(done) == [(1, 5), (1, 3), (2, more)]
+    assert done.counts["scaled"] == (1 if weight > 0.7 else 0)
+
+
 def test_nothing_is_bought_where_nothing_is_left() -> None:
     """X takes all of the equity: the order for Y is for nothing. [gross]"""
     bars = {"X": make(FLAT), "Y": make(FLAT)}
@@ -144,6 +154,23 @@ def test_a_sale_of_the_same_time_need_not_come_first() -> None:
     done = run_all(bars, {"Y": [0, 1, 1, 1], "X": [1, 0, 0, 0]})
     assert done.positions == {"Y": 10}
     assert done.counts["cut"] == 0
+
+
+def test_what_is_cut_is_not_bought_later() -> None:
+    """Four of five Y fit the cap, X's 100 buy one; what Z brings a bar later buys none. [debit]"""
+    bars = {
+        "X": make([100, 100, 20, 20, 20]),
+        "Y": make([100.0] * 5, volume=40.0),
+        "Z": make([100.0] * 5),
+    }
+    weights = {
+        "X": [0.5, 0, 0, 0, 0],
+        "Y": [0, 0.5, 0.5, 0.5, 0.5],
+        "Z": [0.5, 0.5, 0, 0, 0],
+    }
+    done = run_all(bars, weights, participation=0.1)
+    assert done.positions == {"Y": 1}
+    assert done.counts["cut"] == 1
 
 
 def test_what_covers_a_short_is_never_cut() -> None:

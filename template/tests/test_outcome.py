@@ -69,6 +69,14 @@ def test_borrow_is_that_of_its_trade() -> None:
     assert [trade.pnl for trade in done.trades] == pytest.approx([-3, -0.9])
 
 
+def test_what_was_long_before_owes_nothing() -> None:
+    """Two days long, then ten short at 100 for two days at 1.00 a day. [open] [costs]"""
+    done = run(make([100.0] * 5), [1, 1, -1, -1, -1], borrow_rate=0.365)
+    assert done.equity == pytest.approx([1000, 1000, 1000, 999, 998])
+    assert [trade.pnl for trade in done.trades] == [0]
+    assert done.open[0].pnl == pytest.approx(-2)
+
+
 def test_trades_are_in_the_order_of_their_closing() -> None:
     """Y, opened with X, is closed a bar before it. [trade]"""
     bars = {"X": make([100.0] * 5), "Y": make([100.0] * 5)}
