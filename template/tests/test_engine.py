@@ -145,6 +145,15 @@ def test_many_symbols_are_filled_as_one_is() -> None:
     assert quantities(alone) == [9]
 
 
+def test_the_next_purchase_has_what_the_sale_brought() -> None:
+    """A unit bought costs 102 * 1.01 = 103.02, one sold brings 98 * 0.99 = 97.02. [costs]"""
+    bars = make([100.0] * 4, fractional=True)
+    done = run(bars, [1, 0, 1, 1], commission=0.01, slippage=0.02)
+    bought = 1000 / 103.02
+    again = bought * 97.02 / 103.02
+    assert quantities(done) == pytest.approx([bought, -bought, again])
+
+
 def test_money_at_the_next_close_is_that_of_the_decision() -> None:
     """Two closes, each decides: at 50% of 1,000 and of 1,250, of what was known then. [decide]
 

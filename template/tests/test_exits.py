@@ -134,6 +134,13 @@ def test_a_fill_at_a_close_is_looked_after_from_the_next_bar() -> None:
     assert left(done) == [(2, -10, 90)]
 
 
+def test_what_a_bar_reaches_comes_before_a_fill_at_its_close() -> None:
+    """Decided out at bar 2, to be sold at the close of bar 3; its low of 85 is before. [exits]"""
+    bars = bars_of(AFTER, (95, 99, 85), AFTER)
+    done = run(bars, [1, 1, 0, 0, 0], exits(5, stop=0.1), fill="next_close")
+    assert left(done) == [(3, -10, 90)]
+
+
 def test_the_entry_price_has_its_slippage() -> None:
     """100 and 2% are 102; 10% below is 91.80, which a sale gets less 2%: 89.964. [exits] [costs]
 
@@ -163,6 +170,18 @@ def test_a_trailing_stop_of_a_short_position() -> None:
     rows = [(90, 95, 50), (60, 61, 58), AFTER]
     done = held(bars_of(*rows), weight=-1.0, trail=0.1)
     assert left(done) == [(3, 10, 60)]
+
+
+def test_a_trailing_stop_remembers_over_decisions() -> None:
+    """The 150 of bar 2 count in bar 6, though each of bars 2 to 4 sells a share. [exits]"""
+    high = (145, 150, 140)
+    lower = (145, 146, 140)
+    rows = [high, lower, lower, lower, (140, 141, 130), AFTER]
+    bars = bars_of(*rows)
+    weights = [1, 1, 0.9, 0.8, 0.7, 0.7, 0.7, 0.7]
+    done = run(bars, weights, exits(8, trail=0.1))
+    assert left(done)[-1][0] == 6
+    assert left(done)[-1][2] == 135
 
 
 def test_the_nearer_of_two_stops_is_reached_first() -> None:

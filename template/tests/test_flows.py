@@ -150,6 +150,13 @@ def test_another_symbol_sees_the_position_at_its_new_price() -> None:
     assert done.positions == {"X": 20, "Y": 50}
 
 
+def test_what_was_applied_is_in_time_order() -> None:
+    """X splits a bar after Y. [actions]"""
+    bars = {"X": make(FLAT, Flow(3, 2.0)), "Y": make(FLAT, Flow(2, 2.0))}
+    done = run_all(bars, {"X": [0.5] * 4, "Y": [0.5] * 4})
+    assert [applied.symbol for applied in done.applied] == ["Y", "X"]
+
+
 def test_borrow_is_paid_on_the_new_price() -> None:
     """A split without a move changes no fee."""
     rates = {"borrow_rate": 0.5}
