@@ -31,7 +31,7 @@ def test_a_run_shows_itself() -> None:
             "no splits or dividends",
         ):
             assert part in text
-    assert done.equity.columns == ["time", "equity"]
+    assert done.equity.columns == ["time", "date", "equity"]
 
 
 def test_the_table_is_in_columns() -> None:

@@ -1,7 +1,7 @@
 """The numbers of a result: one function each, which returns the number or why there is none.
 
-All are fractions (0.1 is 10 percent), not percent. `METRICS` is the one table of them, in the order
-in which they are logged; `measure` goes through it.
+All are fractions (0.1 is 10 percent), not percent. `METRICS` is the table of those that
+need nothing but the curve and the trades; `measures` adds the others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ class Undefined:
     """
 
     reason: str
+
+
+RUINED = Undefined("the account was ruined, and a ratio of its returns means nothing")
+TOO_LONG = Undefined("the bars are longer than a day, and this ratio is of daily returns")
 
 
 @dataclass(frozen=True)
@@ -71,23 +75,45 @@ def daily_returns(
     time: Times,
     equity: Floats,
     initial_capital: float,
+    dates: Times | None = None,
 ) -> Floats:
-    """Return one simple return per UTC day that has a close; the first is on the initial capital.
-
-    A close at 00:00 UTC ends the day before it.
+    """Return one simple return per day that has a close; the first is on the initial capital.
 
     Args:
         time: int64 milliseconds since 1970, UTC, of each close.
         equity: money at each of them.
         initial_capital: money before the first.
+        dates: the day of each; None for UTC days, where a close at 00:00 ends the day before it.
     """
-    days = (time - 1) // DAY_MS
+    if not len(time):
+        return np.zeros(0)
+    days = utc_dates(time) if dates is None else dates
     ends = np.flatnonzero(np.diff(days))
     last = np.append(ends, len(days) - 1)
     path = np.concatenate([[initial_capital], equity[last]])
     before = path[:-1]
     after = path[1:]
     return np.asarray(after / before - 1)
+
+
+def utc_dates(time: Times) -> Times:
+    """Return the UTC day of each close, as its 00:00 in milliseconds.
+
+    A close at 00:00 ends the day before it, so that a Friday's close is Friday.
+    """
+    return (time - 1) // DAY_MS * DAY_MS
+
+
+def returns_of(run: Simulation) -> Floats:
+    """Return the daily returns of a run, by its trading dates if they are known."""
+    return daily_returns(run.time, run.equity, run.initial_capital, run.dates)
+
+
+def too_few(returns: Floats) -> Undefined | None:
+    """Return why a number of daily returns means nothing; None if there are enough."""
+    if len(returns) < FEWEST_RETURNS:
+        return Undefined(f"{len(returns)} daily returns are too few")
+    return None
 
 
 def longer_than_a_day(time: Times) -> bool:
@@ -177,8 +203,9 @@ Metric = Callable[[Simulation, int], "float | Undefined"]
 
 
 def _ratio(returns: Floats) -> float | Undefined:
-    if len(returns) < FEWEST_RETURNS:
-        return Undefined(f"{len(returns)} daily returns are too few")
+    few = too_few(returns)
+    if few:
+        return few
     deviation = float(returns.std(ddof=1))
     largest = float(np.abs(returns).max())
     # Rounding alone gives constant returns a deviation of about 1e-17.
@@ -193,10 +220,10 @@ def _total_return(run: Simulation, _: int) -> float:
 
 def _sharpe_ratio(run: Simulation, periods_per_year: int) -> float | Undefined:
     if run.ruined:
-        return _RUINED
+        return RUINED
     if longer_than_a_day(run.time):
-        return _TOO_LONG
-    return sharpe_ratio(_returns(run), periods_per_year)
+        return TOO_LONG
+    return sharpe_ratio(returns_of(run), periods_per_year)
 
 
 def _max_drawdown(run: Simulation, _: int) -> float:
@@ -216,23 +243,17 @@ def _num_trades(run: Simulation, _: int) -> int:
 
 
 def _sharpe_n(run: Simulation, _: int) -> int:
-    return len(_returns(run))
+    return len(returns_of(run))
 
 
 def _probabilistic_sharpe(run: Simulation, _: int) -> float | Undefined:
     if run.ruined:
-        return _RUINED
+        return RUINED
     if longer_than_a_day(run.time):
-        return _TOO_LONG
-    return probabilistic_sharpe(_returns(run))
+        return TOO_LONG
+    return probabilistic_sharpe(returns_of(run))
 
 
-def _returns(run: Simulation) -> Floats:
-    return daily_returns(run.time, run.equity, run.initial_capital)
-
-
-_RUINED = Undefined("the account was ruined, and a ratio of its returns means nothing")
-_TOO_LONG = Undefined("the bars are longer than a day, and this ratio is of daily returns")
 METRICS: dict[str, Metric] = {
     "total_return": _total_return,
     "sharpe_ratio": _sharpe_ratio,

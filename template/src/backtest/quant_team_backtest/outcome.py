@@ -45,6 +45,8 @@ def simulation_of(
         counts=counts,
         warnings=words.warnings_of(counts, deepest, is_ruin),
         ruined=is_ruin,
+        bars=prepared,
+        assumptions=assumptions,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from quant_team_backtest import tables
 from quant_team_backtest.adjusting import ADJUSTED, FLOWS, UNADJUSTED
 from quant_team_backtest.result import Config, Conventions, Result
 from quant_team_backtest.simulation import Simulation
@@ -17,6 +18,9 @@ from quant_team_utils.console import SYNTHETIC, table
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+A_YEAR = 366 * 86_400_000  # in milliseconds
 
 
 class Row(NamedTuple):
@@ -106,13 +110,16 @@ class Run:
     def equity(self) -> pl.DataFrame:
         """Equity at each bar's close.
 
-        A frame of `time` (Datetime ms UTC) and `equity` (Float64, in the account's currency).
+        A frame of `time` (Datetime ms UTC, the close), `date` (Date, the trading date to which it
+        belongs: a Friday's close is Friday) and `equity` (Float64, in the account's currency).
         """
         import polars as pl
 
         moments = pl.Series("time", self.simulation.time)
         equity = pl.Series("equity", self.simulation.equity)
-        return pl.DataFrame([moments.cast(pl.Datetime("ms", "UTC")), equity])
+        days = pl.Series("date", tables.dates_of(self.simulation))
+        dates = days.cast(pl.Datetime("ms")).cast(pl.Date)
+        return pl.DataFrame([moments.cast(pl.Datetime("ms", "UTC")), dates, equity])
 
     def title(self) -> str:
         """Return strategy, symbols, interval and range in one line."""
@@ -133,6 +140,17 @@ class Run:
             rows.append(Row(label, shown, remark))
         rows += self._open()
         rows.append(self._prices())
+        return rows
+
+    def years(self) -> list[Row]:
+        """Return a row per calendar year, if the run is longer than one."""
+        days = tables.dates_of(self.simulation)
+        if not len(days) or days[-1] - days[0] <= A_YEAR:
+            return []
+        rows = []
+        for period in tables.by_year(self.simulation):
+            fall = f"max drawdown {period.max_drawdown:8.2%}"
+            rows.append(Row(period.label, f"{period.total_return:.2%}", fall))
         return rows
 
     def notes(self) -> list[str]:
@@ -202,22 +220,29 @@ class Run:
 
     def __repr__(self) -> str:
         """Return title, table and notes as text."""
-        rows = self.rows()
-        width = max(len(row.value) for row in rows)
-        cells = []
-        for row in rows:
-            cells.append([f"  {row.label}", row.value.rjust(width), f" {row.remark}"])
-        lines = [self.title(), *self._stamp(), "", table((), cells), "", *self.notes()]
+        years = self.years()
+        below = ["", _text_table(years)] if years else []
+        shown = _text_table(self.rows())
+        lines = [self.title(), *self._stamp(), "", shown, *below, "", *self.notes()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         below = self.notes()
         below.append(f"logged: {self.path}" if self.path else "not logged")
         stamp = "".join(f"<p><strong>{text}</strong></p>" for text in self._stamp())
-        rows = "".join(_html_row(row) for row in self.rows())
+        rows = "".join(_html_row(row) for row in [*self.rows(), *self.years()])
         notes = "<br>".join(_escaped(below))
         title = html.escape(self.title())
         return f"<p>{title}</p>{stamp}<table>{rows}</table><p>{notes}</p>"
+
+
+def _text_table(rows: list[Row]) -> str:
+    """Return rows in columns: labels to the left, values to the right, remarks behind them."""
+    width = max(len(row.value) for row in rows)
+    cells = []
+    for row in rows:
+        cells.append([f"  {row.label}", row.value.rjust(width), f" {row.remark}"])
+    return table((), cells)
 
 
 def _html_row(row: Row) -> str:

@@ -15,17 +15,18 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from quant_team_backtest import adjusting, boards, engine, provenance
+from quant_team_backtest import adjusting, boards, dates, engine, idle, provenance
 from quant_team_backtest import result as records
 from quant_team_backtest.bar_checks import Checked, check
 from quant_team_backtest.engine import Simulation
-from quant_team_backtest.metrics import measure
+from quant_team_backtest.measures import measure
 from quant_team_backtest.prepare import Prepared, RunError, prepare
 from quant_team_backtest.result import Config, Conventions, LookAhead, Position, Result
 from quant_team_backtest.run import Run
@@ -107,7 +108,7 @@ def run_backtest(
     guards = {"allow_unlocked": allow_unlocked, "allow_incomplete": allow_incomplete}
     checked = check(prepared, **guards)
     signals = Signals(prepared, prepared.parameters)
-    simulation = _simulated(prepared, signals.targets)
+    simulation = _simulated(prepared, signals.targets, prepared.parameters)
     result = msgspec.structs.replace(
         record(prepared, checked, simulation, signals.look_ahead()),
         conclusion=conclusion,
@@ -136,7 +137,7 @@ def simulate(
     chosen = prepared.parameters
     if parameters is not None:
         chosen = prepared.strategy.parameters({**chosen, **parameters})
-    return _simulated(prepared, Signals(prepared, chosen).targets)
+    return _simulated(prepared, Signals(prepared, chosen).targets, chosen)
 
 
 def record(
@@ -273,9 +274,19 @@ def default_name(strategy: str, symbols: Any) -> str:
 # Details
 
 
-def _simulated(prepared: Prepared, targets: Targets) -> Simulation:
-    bars = boards.bars_of(prepared)
-    return engine.simulate(bars, targets.weights, prepared.assumptions, targets.exits)
+def _simulated(
+    prepared: Prepared,
+    targets: Targets,
+    parameters: Mapping[str, Any],
+) -> Simulation:
+    bars = engine.Prepared(boards.bars_of(prepared))
+    done = engine.simulate(bars, targets.weights, prepared.assumptions, targets.exits)
+    days = dates.dates_of(prepared, bars)
+    return replace(
+        done,
+        dates=days[: len(done.time)],
+        warnings=[*done.warnings, *idle.warnings_of(done, targets.weights, parameters)],
+    )
 
 
 def _check_names(

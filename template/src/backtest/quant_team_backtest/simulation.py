@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar, overload
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from quant_team_backtest.assumptions import Assumptions
+    from quant_team_backtest.prepared import Prepared
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]  # milliseconds since 1970, UTC
@@ -220,6 +224,9 @@ class Simulation:
             `expired`, `cut`, `scaled`, or `waiting` at the end.
         warnings: what to know before the numbers are believed, one sentence each.
         ruined: equity was at or below zero at a close, and the run ended there.
+        dates: day to which each moment belongs, 00:00 UTC of it in milliseconds; None for UTC days.
+        bars: what it ran on; None if that was not kept.
+        assumptions: the account and its costs; None if they were not kept.
     """
 
     time: Times
@@ -232,6 +239,9 @@ class Simulation:
     counts: dict[str, int]
     warnings: list[str]
     ruined: bool
+    dates: Times | None = None
+    bars: Prepared | None = field(default=None, repr=False)
+    assumptions: Assumptions | None = None
 
     @property
     def positions(self) -> dict[str, float]:

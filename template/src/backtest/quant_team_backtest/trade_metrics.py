@@ -1,0 +1,133 @@
+"""Numbers of closed trades: the best and the worst, how long they last, how far they go astray."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from quant_team_backtest.fills import Indexes
+from quant_team_backtest.metrics import DAY_MS, Undefined
+from quant_team_backtest.prepared import Series
+from quant_team_backtest.simulation import Floats, Simulation, Times, Trade
+
+NO_TRADE = Undefined("no trade was closed")
+
+
+def trade_returns(trades: Sequence[Trade]) -> Floats:
+    """Return the profit of each trade over the money entered, a fraction, costs in."""
+    profits = np.array([trade.pnl for trade in trades], dtype=np.float64)
+    entered = [abs(trade.quantity) * trade.entry for trade in trades]
+    return profits / np.array(entered, dtype=np.float64)
+
+
+def best_trade(trades: Sequence[Trade]) -> float | Undefined:
+    """Return the largest profit of a closed trade over the money entered, a fraction."""
+    return float(trade_returns(trades).max()) if trades else NO_TRADE
+
+
+def worst_trade(trades: Sequence[Trade]) -> float | Undefined:
+    """Return the smallest profit of a closed trade over the money entered, a fraction."""
+    return float(trade_returns(trades).min()) if trades else NO_TRADE
+
+
+def average_holding(trades: Sequence[Trade]) -> float | Undefined:
+    """Return the mean time from first to last fill of closed trades, in calendar days."""
+    if not trades:
+        return NO_TRADE
+    lengths = [trade.closed - trade.opened for trade in trades]
+    return float(np.mean(lengths)) / DAY_MS
+
+
+class Excursions(NamedTuple):
+    """How far each trade went against and for its side; see `excursions`.
+
+    Attributes:
+        adverse: worst unrealised move, a fraction of the entry price <= 0.
+        favourable: best unrealised move, a fraction of the entry price >= 0.
+    """
+
+    adverse: Floats
+    favourable: Floats
+
+
+def excursions(run: Simulation) -> Excursions | Undefined:
+    """Return the worst and best unrealised move of each closed trade, in the order of `trades`.
+
+    Extremes are the lows and highs of the bars that lie between its first and its last fill, and
+    the price at which it was left; before costs of the exit, dividends apart. A bar in which a stop
+    was hit counts with the price of the stop only. J. Sweeney, "Maximum Adverse Excursion" (1997).
+    """
+    if run.bars is None:
+        return Undefined("the bars of the run are not known")
+    trades = list(run.trades)
+    adverse = np.zeros(len(trades))
+    favourable = np.zeros(len(trades))
+    names = np.array([trade.symbol for trade in trades])
+    for symbol, series in zip(run.bars.symbols, run.bars.series, strict=True):
+        rows = np.flatnonzero(names == symbol)
+        if not len(rows):
+            continue
+        own = [trades[row] for row in rows]
+        worst, best = _of_symbol(series, own)
+        adverse[rows] = worst
+        favourable[rows] = best
+    return Excursions(adverse, favourable)
+
+
+def mean_adverse(found: Excursions | Undefined) -> float | Undefined:
+    """Return the mean over closed trades of their worst unrealised move (MAE), a fraction <= 0."""
+    if isinstance(found, Undefined):
+        return found
+    return float(found.adverse.mean()) if len(found.adverse) else NO_TRADE
+
+
+def mean_favourable(found: Excursions | Undefined) -> float | Undefined:
+    """Return the mean over closed trades of their best unrealised move (MFE), a fraction >= 0."""
+    if isinstance(found, Undefined):
+        return found
+    return float(found.favourable.mean()) if len(found.favourable) else NO_TRADE
+
+
+# Details
+
+
+def _of_symbol(series: Series, trades: list[Trade]) -> tuple[Floats, Floats]:
+    opened = np.array([trade.opened for trade in trades], dtype=np.int64)
+    closed = np.array([trade.closed for trade in trades], dtype=np.int64)
+    entry = np.array([trade.entry for trade in trades])
+    left = np.array([trade.exit for trade in trades])
+    is_long = np.array([trade.quantity > 0 for trade in trades])
+    begin = np.searchsorted(series.bars.opened, opened, side="left")
+    end = np.searchsorted(series.bars.closed, closed, side="right")
+    scale = _scale_after(series, closed)
+    lowest = _extreme(np.minimum, series.lows, begin, end, np.inf) / scale
+    highest = _extreme(np.maximum, series.highs, begin, end, -np.inf) / scale
+    lowest = np.minimum(np.minimum(lowest, left), entry)
+    highest = np.maximum(np.maximum(highest, left), entry)
+    fall = lowest / entry - 1
+    rise = highest / entry - 1
+    worst = np.where(is_long, fall, -rise)
+    best = np.where(is_long, rise, -fall)
+    return worst, best
+
+
+def _scale_after(series: Series, closed: Times) -> Floats:
+    """Return the raw units of one unit when each trade was left."""
+    following = np.searchsorted(series.bars.opened, closed, side="right")
+    return series.scale_at(np.maximum(following - 1, 0))
+
+
+def _extreme(
+    choose: np.ufunc,
+    values: Floats,
+    begin: Indexes,
+    end: Indexes,
+    nothing: float,
+) -> Floats:
+    """Return the extreme of each range of values; `nothing` for an empty one."""
+    padded = np.append(values, nothing)
+    pairs = np.column_stack([begin, np.maximum(begin, end)])
+    found = choose.reduceat(padded, pairs.ravel())[::2]
+    return np.where(end > begin, found, nothing)
