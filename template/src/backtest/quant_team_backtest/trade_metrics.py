@@ -10,7 +10,7 @@ import numpy as np
 from quant_team_backtest.fills import Indexes
 from quant_team_backtest.metrics import DAY_MS, Undefined
 from quant_team_backtest.prepared import Series
-from quant_team_backtest.simulation import Floats, Simulation, Times, Trade
+from quant_team_backtest.simulation import Flags, Floats, Simulation, Times, Trade
 
 NO_TRADE = Undefined("no trade was closed")
 
@@ -94,23 +94,45 @@ def mean_favourable(found: Excursions | Undefined) -> float | Undefined:
 
 
 def _of_symbol(series: Series, trades: list[Trade]) -> tuple[Floats, Floats]:
-    opened = np.array([trade.opened for trade in trades], dtype=np.int64)
-    closed = np.array([trade.closed for trade in trades], dtype=np.int64)
-    entry = np.array([trade.entry for trade in trades])
-    left = np.array([trade.exit for trade in trades])
-    is_long = np.array([trade.quantity > 0 for trade in trades])
-    begin = np.searchsorted(series.bars.opened, opened, side="left")
-    end = np.searchsorted(series.bars.closed, closed, side="right")
-    scale = _scale_after(series, closed)
-    lowest = _extreme(np.minimum, series.lows, begin, end, np.inf) / scale
-    highest = _extreme(np.maximum, series.highs, begin, end, -np.inf) / scale
-    lowest = np.minimum(np.minimum(lowest, left), entry)
-    highest = np.maximum(np.maximum(highest, left), entry)
-    fall = lowest / entry - 1
-    rise = highest / entry - 1
-    worst = np.where(is_long, fall, -rise)
-    best = np.where(is_long, rise, -fall)
+    table = _table(trades)
+    bars = series.bars
+    begin = np.searchsorted(bars.opened, table.opened, side="left")
+    end = np.searchsorted(bars.closed, table.closed, side="right")
+    scale = _scale_after(series, table.closed)
+    low = _extreme(np.minimum, series.lows, begin, end, np.inf)
+    high = _extreme(np.maximum, series.highs, begin, end, -np.inf)
+    low = np.minimum(low / scale, table.lowest)
+    high = np.maximum(high / scale, table.highest)
+    fall = low / table.entry - 1
+    rise = high / table.entry - 1
+    worst = np.where(table.is_long, fall, -rise)
+    best = np.where(table.is_long, rise, -fall)
     return worst, best
+
+
+class _Table(NamedTuple):
+    """Trades as columns; `lowest` and `highest` are of the entry and the exit price."""
+
+    opened: Times
+    closed: Times
+    entry: Floats
+    lowest: Floats
+    highest: Floats
+    is_long: Flags
+
+
+def _table(trades: list[Trade]) -> _Table:
+    columns = list(zip(*trades, strict=True))
+    _, opened, closed, quantity, entry, left, _ = columns
+    prices = np.array([entry, left])
+    return _Table(
+        opened=np.array(opened),
+        closed=np.array(closed),
+        entry=prices[0],
+        lowest=prices.min(axis=0),
+        highest=prices.max(axis=0),
+        is_long=np.array(quantity) > 0,
+    )
 
 
 def _scale_after(series: Series, closed: Times) -> Floats:
