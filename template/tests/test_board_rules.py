@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -128,7 +130,8 @@ def limited(side: str, *closed: int) -> Bars:
     """Return bars on some of which one side does not trade."""
     trades = np.ones(6, dtype=bool)
     trades[list(closed)] = False
-    return make([100.0] * 6, **{side: trades})
+    changes: dict[str, Any] = {side: trades}
+    return make([100.0] * 6, **changes)
 
 
 def test_nothing_is_bought_at_the_upper_limit() -> None:

@@ -132,7 +132,7 @@ def test_many_symbols_are_filled_as_one_is() -> None:
         bars[f"S{i}"] = make([price] * 3, [price + 10] * 3)
         weights[f"S{i}"] = [0.125] * 3
     weights["S7"] = [-0.125] * 3
-    costs = {"commission": 0.01, "slippage": 0.02}
+    costs: dict[str, Any] = {"commission": 0.01, "slippage": 0.02}
     done = run_all(bars, weights, initial_capital=8000.0, **costs)
     assert quantities(done) == [9, 8, 8, 7, 6, 6, 6, -5]
     change = 0.0

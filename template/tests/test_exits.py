@@ -34,6 +34,12 @@ def held(bars: Bars, weight: float = 1.0, **levels: float) -> Simulation:
     return run(bars, [weight] * count, exits(count, **levels))
 
 
+def fall_on_entry(bars: Bars) -> None:
+    """Let the low of bar 1, which fills, be 85."""
+    assert bars.low is not None
+    bars.low[1] = 85
+
+
 def left(done: Simulation) -> list[tuple[int, float, float]]:
     """Return day, quantity and price of each fill after the first."""
     found = []
@@ -120,7 +126,7 @@ def test_a_short_position_is_left_on_the_other_side(
 def test_the_bar_of_the_entry_may_reach_it() -> None:
     """Bought at the open of bar 1, sold within it: its low is 85. [exits]"""
     bars = bars_of(AFTER)
-    bars.low[1] = 85
+    fall_on_entry(bars)
     done = held(bars, stop=0.1)
     assert left(done) == [(1, -10, 90)]
     assert done.equity.tolist() == [1000, 900, 900]
@@ -129,7 +135,7 @@ def test_the_bar_of_the_entry_may_reach_it() -> None:
 def test_a_fill_at_a_close_is_looked_after_from_the_next_bar() -> None:
     """Bought at the close of bar 1: its own low of 85 was before that; bar 2's is 89. [exits]"""
     bars = bars_of((95, 99, 89), AFTER)
-    bars.low[1] = 85
+    fall_on_entry(bars)
     done = run(bars, [1.0] * 4, exits(4, stop=0.1), fill="next_close")
     assert left(done) == [(2, -10, 90)]
 
@@ -291,7 +297,7 @@ def test_a_bar_that_does_not_trade_reaches_nothing(reason: str) -> None:
 def test_what_was_bought_today_is_not_stopped_today() -> None:
     """Bar 1's low of 85 cannot be sold to; bar 2 opens at 88, below the stop. [exits] [settle]"""
     bars = bars_of((88, 89, 87), AFTER, same_day_sale=False)
-    bars.low[1] = 85
+    fall_on_entry(bars)
     assert left(held(bars, stop=0.1)) == [(2, -10, 88)]
 
 
@@ -309,7 +315,7 @@ def test_a_bar_fills_as_much_as_its_cap() -> None:
 def test_what_an_entry_had_still_to_buy_is_dropped() -> None:
     """Four of ten are bought, and sold at the stop: the other six are not bought. [exits] [wait]"""
     bars = bars_of((95, 99, 85), AFTER, AFTER, volume=40.0)
-    bars.low[1] = 85
+    fall_on_entry(bars)
     done = run(bars, [1.0] * 5, exits(5, stop=0.1), participation=0.1)
     assert on_days(done) == [(1, 4), (1, -4)]
     assert not done.positions
@@ -326,7 +332,7 @@ def test_levels_are_split_too() -> None:
 def test_the_money_is_there_for_the_next_decision() -> None:
     """X is stopped at 90 in bar 2; at its close Y is decided with the 900. [exits] [account]"""
     bars = {"X": bars_of((95, 99, 85), AFTER, AFTER), "Y": make([100.0] * 5)}
-    weights = {"X": [1.0] * 5, "Y": [0, 0, 1, 1, 1]}
+    weights = {"X": [1.0] * 5, "Y": [0.0, 0, 1, 1, 1]}
     done = run_all(bars, weights, {"X": exits(5, stop=0.1)})
     assert quantities(done) == [10, -10, 9]
 

@@ -159,7 +159,7 @@ def test_what_was_applied_is_in_time_order() -> None:
 
 def test_borrow_is_paid_on_the_new_price() -> None:
     """A split without a move changes no fee."""
-    rates = {"borrow_rate": 0.5}
+    rates: dict[str, Any] = {"borrow_rate": 0.5}
     split = make(FALLEN, SPLIT)
     split = replace(split, closed=split.opened + DAY // 3)
     plain = replace(split, open=np.array(FLAT), close=np.array(FLAT), flows=())

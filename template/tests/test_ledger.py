@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -187,7 +187,7 @@ def truncated(market: Market, moment: int) -> Market:
 
 def first(bars: Bars, count: int) -> Bars:
     """Return the first bars of a symbol."""
-    changes = {}
+    changes: dict[str, Any] = {}
     for name, value in vars(bars).items():
         if isinstance(value, np.ndarray):
             changes[name] = value[:count]
