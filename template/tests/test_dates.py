@@ -19,7 +19,7 @@ def _project(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_fridays_close_is_friday() -> None:
     """Daily bars of stocks close at 00:00 UTC of the next day, but no session is a Saturday. [day]"""
-    equity = run_backtest("momentum", log=False).equity
+    equity = run_backtest("momentum", ["AAPL.US"], log=False).equity
     weekdays = set(equity["date"].dt.weekday())
     assert weekdays == {1, 2, 3, 4, 5}
     assert 6 in set(equity["time"].dt.weekday())

@@ -40,13 +40,15 @@ def filled_of(run: Simulation) -> Filled:
     """Return the fills of a run as columns."""
     names = run.bars.symbols if run.bars else []
     numbers = {name: i for i, name in enumerate(names)}
-    fills = list(run.fills)
+    symbols = [numbers.get(fill.symbol, -1) for fill in run.fills]
+    rows = [fill[2:] for fill in run.fills]
+    values = np.array(rows, dtype=np.float64).reshape(-1, 3)
     return Filled(
-        symbol=np.array([numbers.get(fill.symbol, -1) for fill in fills], dtype=np.int64),
-        time=np.array([fill.time for fill in fills], dtype=np.int64),
-        quantity=np.array([fill.quantity for fill in fills], dtype=np.float64),
-        price=np.array([fill.price for fill in fills], dtype=np.float64),
-        costs=np.array([fill.commission for fill in fills], dtype=np.float64),
+        symbol=np.array(symbols, dtype=np.int64),
+        time=np.array([fill.time for fill in run.fills], dtype=np.int64),
+        quantity=values[:, 0],
+        price=values[:, 1],
+        costs=values[:, 2],
     )
 
 

@@ -17,9 +17,12 @@ NO_TRADE = Undefined("no trade was closed")
 
 def trade_returns(trades: Sequence[Trade]) -> Floats:
     """Return the profit of each trade over the money entered, a fraction, costs in."""
-    profits = np.array([trade.pnl for trade in trades], dtype=np.float64)
-    entered = [abs(trade.quantity) * trade.entry for trade in trades]
-    return profits / np.array(entered, dtype=np.float64)
+    found = []
+    for trade in trades:
+        entered = abs(trade.quantity) * trade.entry
+        share = trade.pnl / entered
+        found.append(share)
+    return np.array(found, dtype=np.float64)
 
 
 def best_trade(trades: Sequence[Trade]) -> float | Undefined:
