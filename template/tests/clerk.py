@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +22,7 @@ class Market(NamedTuple):
     bars: dict[str, Bars]
     weights: dict[str, list[float]]
     assumptions: Assumptions
-    exits: dict[str, Exits] = {}
+    exits: Mapping[str, Exits] = MappingProxyType({})
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {symbol: np.array(wish) for symbol, wish in self.weights.items()}
@@ -126,8 +128,8 @@ class Clerk:
         side = 1 if held > 0 else -1
         if held and guard and index >= guard.opened:
             price = self.reached(symbol, guard, index, side, now)
-            extreme = bars.high if side > 0 else bars.low
-            guard.best = side * max(side * guard.best, side * float(extreme[index]))
+            extreme = self.high(symbol, index) if side > 0 else self.low(symbol, index)
+            guard.best = side * max(side * guard.best, side * extreme)
             if price is not None:
                 self.orders.pop(symbol, None)
                 cap = self.cap_before(symbol, index)
@@ -146,6 +148,16 @@ class Clerk:
             self.orders.pop(symbol, None)
             self.guards.pop(symbol, None)
 
+    def high(self, symbol: str, index: int) -> float:
+        bars = self.bars[symbol]
+        both = max(float(bars.open[index]), float(bars.close[index]))
+        return both if bars.high is None else float(bars.high[index])
+
+    def low(self, symbol: str, index: int) -> float:
+        bars = self.bars[symbol]
+        both = min(float(bars.open[index]), float(bars.close[index]))
+        return both if bars.low is None else float(bars.low[index])
+
     def cap_before(self, symbol: str, index: int) -> float:
         cap = self.cap(symbol, max(index - 1, 0))
         return cap * self.flow(symbol, index).ratio
@@ -160,8 +172,10 @@ class Clerk:
         if side > 0 and not bars.same_day_sale and int(bars.opened[i]) // DAY <= date:
             return None
         opened = float(bars.open[i])
-        worst = float(bars.low[i] if side > 0 else bars.high[i])
-        best = float(bars.high[i] if side > 0 else bars.low[i])
+        low = self.low(symbol, i)
+        high = self.high(symbol, i)
+        worst = low if side > 0 else high
+        best = high if side > 0 else low
         stop = guard.entry * (1 - side * guard.stop)
         trailing = guard.best * (1 - side * guard.trail)
         level = side * max(side * stop, side * trailing)
@@ -184,9 +198,15 @@ class Clerk:
             rates = self.rates
             paid = price * (1 + math.copysign(rates.slippage, after - before))
             opened = index if rates.fill == "next_open" else index + 1
-            levels = [exits.at(name, decided) for name in ("stop", "target", "trail")]
-            last = opened + exits.at("max_bars", decided) - 1
-            self.guards[symbol] = Guard(paid, paid, *levels, last, opened)
+            self.guards[symbol] = Guard(
+                entry=paid,
+                best=paid,
+                stop=exits.at("stop", decided),
+                target=exits.at("target", decided),
+                trail=exits.at("trail", decided),
+                last=opened + exits.at("max_bars", decided) - 1,
+                opened=opened,
+            )
 
     def open(self, now: int) -> None:
         """Split, pay dividends, fill."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
 
 from quant_team_backtest.engine import EngineError
 from quant_team_backtest.weights import read
 
+pd: Any = pytest.importorskip("pandas")
 COUNTS = {"X": 3}
 VALUES = [0.0, 0.5, None]
 

@@ -38,21 +38,33 @@ class Filled(NamedTuple):
 
 def filled_of(run: Simulation) -> Filled:
     """Return the fills of a run as columns."""
-    names = run.bars.symbols if run.bars else []
-    numbers = {name: i for i, name in enumerate(names)}
-    symbols = [numbers.get(fill.symbol, -1) for fill in run.fills]
-    rows = [fill[2:] for fill in run.fills]
-    values = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    numbers = {}
+    if run.bars:
+        for number, name in enumerate(run.bars.symbols):
+            numbers[name] = number
+    symbols = []
+    times = []
+    rows = []
+    for fill in run.fills:
+        symbols.append(numbers.get(fill.symbol, -1))
+        times.append(fill.time)
+        rows.append(fill[2:])
+    values = np.array(rows, dtype=np.float64)
+    values = values.reshape(-1, 3)
     return Filled(
         symbol=np.array(symbols, dtype=np.int64),
-        time=np.array([fill.time for fill in run.fills], dtype=np.int64),
+        time=np.array(times, dtype=np.int64),
         quantity=values[:, 0],
         price=values[:, 1],
         costs=values[:, 2],
     )
 
 
-def turnover(notional: float, mean_equity: float, years: float) -> float | Undefined:
+def turnover(
+    notional: float,
+    mean_equity: float,
+    years: float,
+) -> float | Undefined:
     """Return what was bought and sold per year, as a multiple of the mean equity.
 
     Both sides count: to buy everything and sell it again once a year is 2. So turnover times the
@@ -94,7 +106,9 @@ def turnover_of(run: Simulation, filled: Filled) -> float | Undefined:
     if not len(run.equity):
         return Undefined("the run has no length")
     money = np.abs(filled.quantity) * filled.price
-    return turnover(float(money.sum()), float(run.equity.mean()), years_of(run))
+    notional = float(money.sum())
+    mean_equity = float(run.equity.mean())
+    return turnover(notional, mean_equity, years_of(run))
 
 
 def break_even_of(run: Simulation, filled: Filled) -> float | Undefined:
@@ -107,9 +121,10 @@ def break_even_of(run: Simulation, filled: Filled) -> float | Undefined:
     fair = filled.price / slipped
     notional = np.abs(filled.quantity) * fair
     slippage = filled.quantity * (filled.price - fair)
-    costs = float(filled.costs.sum() + slippage.sum())
+    costs = filled.costs + slippage
     profit = float(run.equity[-1]) - run.initial_capital
-    return break_even_cost(profit + costs, float(notional.sum()))
+    before_costs = profit + float(costs.sum())
+    return break_even_cost(before_costs, float(notional.sum()))
 
 
 class Exposure(NamedTuple):
@@ -145,7 +160,8 @@ def exposure_of(run: Simulation, filled: Filled) -> Exposure:
     share = float(is_in.mean())
     if run.ruined:
         return Exposure(share, RUINED)
-    return Exposure(share, float(np.mean(gross / run.equity)))
+    invested = gross / run.equity
+    return Exposure(share, float(invested.mean()))
 
 
 # Details
@@ -178,9 +194,16 @@ def _held(
     return steps(held, 0.0, seen, len(run.time))
 
 
-def bars_at(series: Series, times: Times, *, at_open: bool) -> Indexes:
+def bars_at(
+    series: Series,
+    times: Times,
+    *,
+    at_open: bool,
+) -> Indexes:
     """Return the bar of a symbol in which each of some fills happened."""
+    bars = series.bars
     if at_open:
-        return np.searchsorted(series.bars.opened, times, side="right") - 1
-    bar = np.searchsorted(series.bars.closed, times, side="left")
-    return np.minimum(bar, len(series.bars.closed) - 1)
+        following = np.searchsorted(bars.opened, times, side="right")
+        return following - 1
+    bar = np.searchsorted(bars.closed, times, side="left")
+    return np.minimum(bar, len(bars.closed) - 1)

@@ -29,7 +29,8 @@ class Assumptions:
         commission: fraction of each fill's notional, per side; from 0 to below 0.5.
         slippage: fraction of the price that a buy pays more and a sale gets less; 0 to below 0.5.
         fill: "next_open" or "next_close": where on the bar after the one that decided.
-        participation: the largest fraction of a bar's volume that is filled; None for no cap.
+        participation: the largest fraction that a bar fills of the mean volume of the 20 bars up to
+            the decision; None for no cap.
         borrow_rate: fraction per year (365 days) on the value of what is sold short; 0 or more.
         max_gross: what all positions together may be worth, as a multiple of equity, when they are
             decided; up to 1 the account never goes into debit to buy.

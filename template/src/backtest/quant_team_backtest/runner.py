@@ -6,8 +6,8 @@ In a notebook:
     run_backtest("momentum")
 
 It is four steps, each a function that can be called by itself: `prepare` checks the request and
-gets the bars, `check` compares them with data.lock and the calendar, `simulate` runs the strategy, `log` writes the
-result.
+gets the bars, `check` compares them with data.lock and the calendar, `simulate` runs the strategy,
+`log` writes the result.
 """
 
 from __future__ import annotations

@@ -42,17 +42,22 @@ def by_month(run: Simulation) -> list[Period]:
 # Details
 
 
-def _by(run: Simulation, unit: Literal["Y", "M"]) -> list[Period]:
+def _by(
+    run: Simulation,
+    unit: Literal["Y", "M"],
+) -> list[Period]:
     if not len(run.time):
         return []
     days = dates_of(run).astype("datetime64[ms]")
     names = days.astype(f"datetime64[{unit}]")
-    is_first = np.append(True, names[1:] != names[:-1])
+    changes = names[1:] != names[:-1]
+    is_first = np.append(True, changes)
     begins = np.flatnonzero(is_first)
     ends = np.append(begins[1:], len(names))
     periods = []
     before = run.initial_capital
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+    pairs = zip(begins.tolist(), ends.tolist(), strict=True)
+    for begin, end in pairs:
         equity = run.equity[begin:end]
         period = Period(
             label=str(names[begin]),

@@ -27,12 +27,16 @@ def trade_returns(trades: Sequence[Trade]) -> Floats:
 
 def best_trade(trades: Sequence[Trade]) -> float | Undefined:
     """Return the largest profit of a closed trade over the money entered, a fraction."""
-    return float(trade_returns(trades).max()) if trades else NO_TRADE
+    if not trades:
+        return NO_TRADE
+    return float(trade_returns(trades).max())
 
 
 def worst_trade(trades: Sequence[Trade]) -> float | Undefined:
     """Return the smallest profit of a closed trade over the money entered, a fraction."""
-    return float(trade_returns(trades).min()) if trades else NO_TRADE
+    if not trades:
+        return NO_TRADE
+    return float(trade_returns(trades).min())
 
 
 def average_holding(trades: Sequence[Trade]) -> float | Undefined:
@@ -67,8 +71,10 @@ def excursions(run: Simulation) -> Excursions | Undefined:
     trades = list(run.trades)
     adverse = np.zeros(len(trades))
     favourable = np.zeros(len(trades))
-    names = np.array([trade.symbol for trade in trades])
-    for symbol, series in zip(run.bars.symbols, run.bars.series, strict=True):
+    symbols = [trade.symbol for trade in trades]
+    names = np.array(symbols)
+    pairs = zip(run.bars.symbols, run.bars.series, strict=True)
+    for symbol, series in pairs:
         rows = np.flatnonzero(names == symbol)
         if not len(rows):
             continue
@@ -83,27 +89,35 @@ def mean_adverse(found: Excursions | Undefined) -> float | Undefined:
     """Return the mean over closed trades of their worst unrealised move (MAE), a fraction <= 0."""
     if isinstance(found, Undefined):
         return found
-    return float(found.adverse.mean()) if len(found.adverse) else NO_TRADE
+    if not len(found.adverse):
+        return NO_TRADE
+    return float(found.adverse.mean())
 
 
 def mean_favourable(found: Excursions | Undefined) -> float | Undefined:
     """Return the mean over closed trades of their best unrealised move (MFE), a fraction >= 0."""
     if isinstance(found, Undefined):
         return found
-    return float(found.favourable.mean()) if len(found.favourable) else NO_TRADE
+    if not len(found.favourable):
+        return NO_TRADE
+    return float(found.favourable.mean())
 
 
 # Details
 
 
-def _of_symbol(series: Series, trades: list[Trade]) -> tuple[Floats, Floats]:
+def _of_symbol(
+    series: Series,
+    trades: list[Trade],
+) -> tuple[Floats, Floats]:
     table = _table(trades)
     bars = series.bars
     begin = np.searchsorted(bars.opened, table.opened, side="left")
     end = np.searchsorted(bars.closed, table.closed, side="right")
     scale = _scale_after(series, table.closed)
-    low = _extreme(np.minimum, series.lows, begin, end, np.inf)
-    high = _extreme(np.maximum, series.highs, begin, end, -np.inf)
+    between = (begin, np.maximum(begin, end))
+    low = _extreme(np.minimum, series.lows, between, np.inf)
+    high = _extreme(np.maximum, series.highs, between, -np.inf)
     low = np.minimum(low / scale, table.lowest)
     high = np.maximum(high / scale, table.highest)
     fall = low / table.entry - 1
@@ -140,19 +154,21 @@ def _table(trades: list[Trade]) -> _Table:
 
 def _scale_after(series: Series, closed: Times) -> Floats:
     """Return the raw units of one unit when each trade was left."""
-    following = np.searchsorted(series.bars.opened, closed, side="right")
-    return series.scale_at(np.maximum(following - 1, 0))
+    opened = series.bars.opened
+    following = np.searchsorted(opened, closed, side="right")
+    bar = np.maximum(following - 1, 0)
+    return series.scale_at(bar)
 
 
 def _extreme(
     choose: np.ufunc,
     values: Floats,
-    begin: Indexes,
-    end: Indexes,
+    between: tuple[Indexes, Indexes],
     nothing: float,
 ) -> Floats:
     """Return the extreme of each range of values; `nothing` for an empty one."""
+    begin, end = between
     padded = np.append(values, nothing)
-    pairs = np.column_stack([begin, np.maximum(begin, end)])
-    found = choose.reduceat(padded, pairs.ravel())[::2]
-    return np.where(end > begin, found, nothing)
+    pairs = np.column_stack([begin, end])
+    found = choose.reduceat(padded, pairs.ravel())
+    return np.where(end > begin, found[::2], nothing)

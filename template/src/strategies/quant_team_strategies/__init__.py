@@ -87,7 +87,9 @@ class Strategy:
     symbols: tuple[str, ...]
     interval: str
     defaults: Mapping[str, Parameter]
-    target_weights: Callable[[dict[str, pl.DataFrame], dict[str, Any]], Mapping[str, pl.Series]]
+    target_weights: Callable[
+        [dict[str, pl.DataFrame], dict[str, Any]], Mapping[str, pl.Series | pl.DataFrame]
+    ]
 
     def parameters(self, given: Mapping[str, Any] | None = None) -> dict[str, Parameter]:
         """Return all parameters: the defaults, with the given values in their place.
