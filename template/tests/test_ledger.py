@@ -65,7 +65,6 @@ def test_so_it_does_with_many_symbols(market: Market) -> None:
     assert_equal_to_the_ledger(market)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("first", range(0, 1000, 100))
 def test_a_thousand_accounts(first: int) -> None:
     """The same accounts on every machine, so that a difference can be talked about. [account]"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 import quant_team_strategies
+from quant_team_backtest import lookahead, weights
+from quant_team_backtest.weights import Targets
 from quant_team_features import FeatureError
 from quant_team_features.momentum import momentum
 from quant_team_strategies import StrategyError, load, names
@@ -57,13 +59,15 @@ def test_weights_do_not_look_ahead(name: str) -> None:
     closes = [100 + (i * 7919 % 101) / 5 for i in range(400)]
     close = pl.col("close")
     bars = frame(closes).with_columns(open=close, high=close, low=close, volume=pl.lit(1e6))
+
+    def compute(frames: Mapping[str, pl.DataFrame]) -> Targets:
+        counts = {symbol: len(bars) for symbol, bars in frames.items()}
+        returned = strategy.target_weights(dict(frames), dict(parameters))
+        return weights.read(returned, name, counts)
+
     whole = dict.fromkeys(strategy.symbols, bars)
-    full = strategy.target_weights(whole, parameters)
-    for length in (150, 257, 399):
-        begun = dict.fromkeys(strategy.symbols, bars.head(length))
-        cut = strategy.target_weights(begun, parameters)
-        for symbol in strategy.symbols:
-            assert cut[symbol].to_list() == full[symbol].head(length).to_list()
+    found = lookahead.check(compute, whole, compute(whole))
+    assert found.found == lookahead.CLEAN
 
 
 def test_an_unknown_strategy_gets_the_nearest() -> None:

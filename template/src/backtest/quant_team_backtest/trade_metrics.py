@@ -44,7 +44,8 @@ def average_holding(trades: Sequence[Trade]) -> float | Undefined:
     if not trades:
         return NO_TRADE
     lengths = [trade.closed - trade.opened for trade in trades]
-    return float(np.mean(lengths)) / DAY_MS
+    mean = np.mean(lengths)
+    return float(mean) / DAY_MS
 
 
 class Excursions(NamedTuple):

@@ -87,9 +87,7 @@ class Strategy:
     symbols: tuple[str, ...]
     interval: str
     defaults: Mapping[str, Parameter]
-    target_weights: Callable[
-        [dict[str, pl.DataFrame], dict[str, Any]], Mapping[str, pl.Series | pl.DataFrame]
-    ]
+    target_weights: Callable[[dict[str, pl.DataFrame], dict[str, Any]], Mapping[str, Any]]
 
     def parameters(self, given: Mapping[str, Any] | None = None) -> dict[str, Parameter]:
         """Return all parameters: the defaults, with the given values in their place.
