@@ -55,7 +55,7 @@ def test_a_refused_merge_is_concluded_by_the_printed_command(repository: Reposit
 
 
 def test_a_squashed_merge_needs_a_subject(repository: Repository) -> None:
-    """The draft of `merge --squash` is no subject; it is kept, and a good one passes."""
+    """The draft of `merge --squash` is not a subject; it is kept, and a good one passes."""
     repository.switch("other", "-b")
     repository.write("other\n")
     repository.commit("data: other side")

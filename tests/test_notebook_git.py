@@ -88,7 +88,7 @@ def commit(team: Path) -> None:
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_git_shows_edits_and_no_runs(team: Path, writer: str) -> None:
-    """Whatever saves the notebook: a run is no difference, and an edit is one line."""
+    """Whatever saves the notebook: a run makes no difference, and an edit is one line."""
     save(team, notebook("x = 1"), writer)
     commit(team)
     ran = save(team, notebook("x = 1", "a long output"), writer)

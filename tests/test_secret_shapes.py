@@ -279,7 +279,7 @@ def digest(number: int) -> str:
 
 
 def test_two_hundred_results_and_notebooks_hold_no_secret() -> None:
-    """Digests, commits and identities in the fields that hold them are no secrets."""
+    """Digests, commits and identities in the fields that hold them are not secrets."""
     for number in range(100):
         commit = digest(number)[:40]
         result = (

@@ -150,7 +150,7 @@ def test_a_wrong_key_is_one_sentence(repository: Path, team_environment: TeamEnv
 def test_an_unreadable_environment_file_is_one_sentence(
     repository: Path, team_environment: TeamEnvironment
 ) -> None:
-    """Bytes that are no text: the file is named."""
+    """Bytes that are not text: the file is named."""
     (repository / ".env").write_bytes(b"\xff\xfe\x00")
     assert ".env" in refused(repository, team_environment, "quant", "run", "momentum")
 
@@ -172,7 +172,7 @@ def test_no_git_is_one_sentence(copy: Copy, team_environment: TeamEnvironment) -
 def test_outside_a_repository_is_one_sentence(
     tmp_path: Path, team_environment: TeamEnvironment
 ) -> None:
-    """In a folder that is no team repository, with no editable install to fall back on, the
+    """In a folder that is not a team repository, with no editable install to fall back on, the
     sentence says so.
     """
     done = team_environment.run(

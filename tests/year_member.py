@@ -232,7 +232,7 @@ class Member:
         self.git("push", "--quiet", "origin", self.branch)
 
     def merge_locally(self) -> None:
-        """Merge the branch into develop, as the article does it."""
+        """Merge the branch into develop, locally, with a merge commit."""
         self.sweep()
         # Git takes a notebook whose outputs it does not see for unchanged, and a switch to a
         # branch with another version of it writes that one.

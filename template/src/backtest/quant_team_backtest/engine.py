@@ -9,7 +9,7 @@ The rules, in the order in which they apply:
 
 - A weight that a strategy gives on a bar is known at that bar's close. It makes an order only if
   it differs from the weight before it (the first is compared with 0; NaN means "as before"). A
-  held position is left to drift: the same target again is no order, so nothing is traded every bar
+  held position is left to drift: the same target again makes no order, so nothing is traded every bar
   to make up for small moves.
 - An order is an amount of money: weight times the equity at the close that decided, scaled so that
   all positions together are worth at most `max_gross` of it. It is filled on the symbol's next bar,

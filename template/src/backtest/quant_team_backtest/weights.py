@@ -100,7 +100,7 @@ def _columns(value: Any, where: str) -> dict[str, Any]:
 
 
 def _names(value: Any) -> list[Any] | None:
-    """Return the columns of a frame of polars or pandas; None for what is no frame."""
+    """Return the columns of a frame of polars or pandas; None for anything else."""
     if isinstance(value, pl.DataFrame):
         return value.columns
     if type(value).__name__ == "DataFrame" and _is_pandas(value):

@@ -23,7 +23,7 @@ from quant_team_utils.errors import QuantError
 from quant_team_utils.git_environment import FOR_COPIER, PINNED, PINNED_BUT_IGNORES, environment
 from quant_team_utils.paths import MARKER
 
-FREE = ("results/", "notebooks/")  # daily work here is no obstacle
+FREE = ("results/", "notebooks/")  # daily work here is not an obstacle
 OTHERS = '":^results" ":^notebooks"'  # everything but FREE, as git takes it
 SHARED_BRANCHES = ("main", "develop")
 

@@ -133,7 +133,7 @@ def _any_has(texts: pl.Series, pattern: str) -> bool:
 
 
 def _numbers(text: pl.Series, mark: str) -> pl.Series:
-    """Return text as numbers; what is none is null."""
+    """Return text as numbers; other text is null."""
     thousands = "," if mark == "." else "."
     digits = text.str.replace(UNIT, "")
     unit = text.str.extract(UNIT).str.to_uppercase()

@@ -50,7 +50,7 @@ class Rows(NamedTuple):
 
 
 def of(columns: Columns) -> Rows:
-    """Return the rows of columns without blank lines, which are no fault.
+    """Return the rows of columns without blank lines, which are allowed.
 
     Raises:
         ImportFileError: there are none.

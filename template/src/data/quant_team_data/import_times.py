@@ -18,7 +18,7 @@ from quant_team_data.formats import ImportFileError, shown
 SHAPES = 12  # so many ways of writing a time may stand in one file
 EARLIEST = -2_208_988_800_000  # 1900
 LATEST = 7_258_118_400_000  # 2200
-LEAST_EPOCH = 10**8  # seconds: March 1973; what is smaller is no time since 1970
+LEAST_EPOCH = 10**8  # seconds: March 1973; anything smaller is not a time since 1970
 MOST_SECONDS = 10**11
 # From which size on numbers are micro- or nanoseconds, and how many of them are a millisecond.
 COARSER = (

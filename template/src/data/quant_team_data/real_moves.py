@@ -51,7 +51,7 @@ def declare(
     Args:
         symbol: TickDB's spelling of a stock.
         day: date of the first bar after the move, as YYYY-MM-DD.
-        reason: why it is no split; recorded in the line.
+        reason: why it is not a split; recorded in the line.
         who: handle of the member who says so; default: the member set for this clone.
         now: aware; default: the clock.
 

@@ -64,7 +64,7 @@ class StrategyModule(Protocol):
 
             Instead of a series, a frame of `weight` and some of `stop`, `target` and `trail`
             (fractions of the entry price: 0.05 leaves 5 percent from it) and `max_bars`. What the
-            deciding bar says of them holds for the position; null is none.
+            deciding bar says of them holds for the position; null for none.
         """
         ...
 
