@@ -73,7 +73,7 @@ def test_a_hole_between_two_files_is_not_proven() -> None:
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 0.98, 1.013, 4.0])
 def test_another_adjustment_basis_is_refused(factor: float) -> None:
-    """Prices that are all shifted by a factor are no corrections."""
+    """Prices that are all shifted by a factor are not corrections."""
     cache.put(SERIES, bars(0, 100))
     with pytest.raises(AddingError, match=f"factor of about {factor:.4g}.*--replace"):
         cache.put(SERIES, bars(20, 90, factor))

@@ -88,7 +88,7 @@ def test_dates_and_the_same_dates_with_an_offset_are_one_series(project: Path) -
 
 
 def test_a_correction_changes_two_bars_and_removes_none(project: Path) -> None:
-    """A file of two bars is no replacement of 1,258, unless that is said."""
+    """A file of two bars does not replace 1,258, unless that is said."""
     days = [one.day for one in sessions(market_of("AAPL.US"), date(2020, 1, 2), date(2024, 12, 30))]
     stored(project, file(*(f"{day},{FLAT}" for day in days)))
     correction = ("2020-01-02,100,110,90,100,5", "2024-12-30,100,110,90,100,5")

@@ -72,7 +72,7 @@ def test_a_clock_of_ours_that_is_ahead_lets_no_forming_bar_in(service: Service) 
 
 
 def test_a_date_that_is_none_says_nothing(service: Service) -> None:
-    """Junk in the header is no clock."""
+    """Junk in the header is not a clock."""
     found = ok({"klines": hourly(24)})
     service.replies(httpx2.Response(200, headers={"Date": "soon"}, content=found.content))
     assert len(fetch_bars("BTCUSDT", "1h", "2024-01-01", "2024-01-01")) == 24

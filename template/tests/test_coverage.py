@@ -100,7 +100,7 @@ def frame(opens: list[int]) -> pl.DataFrame:
 @pytest.mark.parametrize("symbol", ["AAPL.US", "700.HK", "BTCUSDT", "EURUSD"])
 @pytest.mark.parametrize("interval", ["1h", "1d", "1w"])
 def test_bars_of_every_session_cover_all(symbol: str, interval: str) -> None:
-    """Half days, lunch breaks and weekends are no gaps. [coverage]"""
+    """Half days, lunch breaks and weekends are not gaps. [coverage]"""
     found = coverage.measure(frame(opens(symbol, interval)), market_of(symbol), interval)
     assert found.share == 1
     assert found.gaps == []

@@ -53,7 +53,7 @@ def test_a_typo_gets_no_invented_prices() -> None:
 
 
 def test_an_unknown_interval_is_one_sentence_for_all_symbols() -> None:
-    """It is no fault of a symbol, so no symbol is tried."""
+    """It is not the fault of a symbol, so no symbol is tried."""
     done = quant_data("fetch", "AAPL.US", "MSFT.US", "--interval", "1H")
     assert done.exit_code == 1
     assert done.output == ""

@@ -61,7 +61,7 @@ CASES = [
     (1000, 4.5, 1, 4),  # 9 - 4.5 buys whole shares only
     (500, 9.5, 1, -5.5),  # to 4
     (30_000, 50, 100, 100),  # to 200: 150 wanted, one lot bought
-    (10_000, 50, 100, -50),  # to 0: 97 are no lot
+    (10_000, 50, 100, -50),  # to 0: 97 are less than a lot
     (-20_000, 50, 100, -150),  # to -100
     (-10_400, -250, 100, 100),  # to -100: 150 wanted, one lot bought
 ]

@@ -50,7 +50,7 @@ def squeezed(text: str) -> list[str]:
 
 
 def test_a_hole_inside_one_import_is_listed() -> None:
-    """What an import proves is no excuse; a single day is named."""
+    """What an import proves is not an excuse; a single day is named."""
     put("AAPL.US", "1d", *june(3, 4, 6, 7, 10))
     shown = quant_data("verify", "--gaps").output
     row = "AAPL.US 1d import:acme 1 whole day 2024-06-05 00:00 2024-06-05 00:00 1"

@@ -61,7 +61,7 @@ def unborn_head(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def outside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask in a folder that is no repository."""
+    """Ask in a folder that is not a repository."""
     git.run(root.parent, "status")
 
 

@@ -72,7 +72,7 @@ def test_times_in_another_unit_are_an_error_that_says_so(
     factor: float,
     words: str,
 ) -> None:
-    """Seconds are no bars of 1970, and nothing is proven by them."""
+    """Seconds are not bars of 1970, and nothing is proven by them."""
     bars = [{**bar, "time": int(bar["time"] * factor)} for bar in hourly(24)]
     service.replies(ok({"klines": bars}))
     for _ in range(2):

@@ -87,7 +87,7 @@ def test_a_strategy_that_peeks_is_named(signal: Signal) -> None:
     ],
 )
 def test_a_strategy_that_does_not_is_clean(signal: Signal) -> None:
-    """Windows that look back, whatever their rounding, are no look ahead. [lookahead]"""
+    """Windows that look back, whatever their rounding, are not look-ahead. [lookahead]"""
     assert verdict(signal) == lookahead.Verdict(lookahead.CLEAN, ALL)
 
 

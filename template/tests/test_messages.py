@@ -57,7 +57,7 @@ def test_a_message_can_become_a_dict() -> None:
 
 @pytest.mark.parametrize("nothing", ["", "n/a", "NaN", "inf", None, []])
 def test_a_number_that_may_be_missing_is_none(nothing: object) -> None:
-    """An empty bid is no bid."""
+    """An empty bid is not a bid."""
     quote = {"symbol": "A.US", "timestamp": TIME, "last_price": "1.5", "bid_price": nothing}
     found = messages.record(raw(quote | {"ask_price": "1.6"}), Ticker)
     assert (found.last_price, found.bid_price, found.ask_price) == (1.5, None, 1.6)
@@ -67,7 +67,7 @@ def test_a_number_that_may_be_missing_is_none(nothing: object) -> None:
 
 @pytest.mark.parametrize("nothing", ["", "n/a", "NaN", "inf", None, True])
 def test_a_number_that_is_needed_is_an_error(nothing: object) -> None:
-    """A quote without a price is no quote, and a trade without one no trade."""
+    """A quote without a price is not a quote, nor a trade without one a trade."""
     quote = {"symbol": "A.US", "timestamp": TIME, "last_price": nothing}
     with pytest.raises(msgspec.ValidationError):
         messages.record(raw(quote), Ticker)

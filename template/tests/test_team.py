@@ -41,7 +41,7 @@ def test_nesting_without_end_is_one_sentence() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Missing, a folder, or bytes that are no text."""
+    """Missing, a folder, or bytes that are not text."""
     with pytest.raises(TeamError, match="There is no file"):
         team.read_roster(tmp_path / "gone.yml")
     with pytest.raises(TeamError, match="Cannot read"):

@@ -86,7 +86,7 @@ def test_an_address_is_known_from_a_path(source: str, address: str, portable: bo
 
 
 def test_releases_are_ordered_and_without_candidates(team: Path, source: Path) -> None:
-    """10 comes after 9; a tag that is no version is none."""
+    """10 comes after 9; a tag that is not a version is skipped."""
     here = template.recorded(team)
     assert template.releases(team, here) == []
     tag(source, "1.10.0", "1.9.0", "v2.0.0", "2.1.0rc1", "nightly")

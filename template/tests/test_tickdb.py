@@ -82,7 +82,7 @@ def test_one_bad_symbol_never_loses_the_others(
 def test_numbers_that_are_none_are_none_and_a_quote_without_a_price_is_an_error(
     service: Service,
 ) -> None:
-    """An empty bid is no bid; a last price that is not a number loses that symbol only."""
+    """An empty bid is not a bid; a last price that is not a number loses that symbol only."""
     service.reply = quotes
     (quote,) = data_client.client().ticker(["AAPL.US"]).data.values()
     assert (quote.symbol, quote.last_price, quote.bid_price) == ("AAPL.US", 1.5, None)

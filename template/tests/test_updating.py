@@ -121,7 +121,7 @@ def filtered(repository: Path) -> Path:
 
 
 def test_no_notebook_is_filtered_to_see_whether_the_tree_is_clean(repository: Path) -> None:
-    """It takes a process for each that is newer than the index, and they are no obstacle."""
+    """It takes a process for each that is newer than the index, and they are not an obstacle."""
     log = filtered(repository)
     write(repository / "notebooks" / "bob" / "a.ipynb", '{"cells": [ ]}\n')
     updating.require_ready(repository, "topic")
