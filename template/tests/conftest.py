@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from quant_team_data import data_client
@@ -15,6 +16,9 @@ from quant_team_data.tickdb import TickDBClient
 from quant_team_utils import git, settings
 from tests.service import Clock, Service
 
+# The same examples in every run: what passes here passes for a colleague and in CI.
+hypothesis.settings.register_profile("team", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("team")
 ROOT = Path(__file__).resolve().parent.parent
 # What the checks do not read, or what a clone does not have.
 LEFT_OUT = shutil.ignore_patterns(

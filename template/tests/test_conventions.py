@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROW = re.compile(r"^\| ([a-z]+) \| \S", re.MULTILINE)
-CITED = re.compile(r"\[([a-z]+)\]")
+ROW = re.compile(r"^\| ([a-z-]+) \| \S", re.MULTILINE)
+CITED = re.compile(r"\[([a-z-]+)\]")
 
 
 def rules(document: str) -> set[str]:
@@ -17,11 +17,12 @@ def rules(document: str) -> set[str]:
 
 
 def citations(source: str) -> Iterator[str]:
-    """Yield the ids in brackets at the end of the docstrings of a file's tests."""
+    """Yield the ids in brackets at the end of what the tests of a file say first."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-            last = (ast.get_docstring(node) or "").rpartition(".")[2]
-            yield from CITED.findall(last)
+            summary, _, _ = (ast.get_docstring(node) or "").partition("\n\n")
+            end = re.search(r"(\[[a-z-]+\]\s*)+$", summary)
+            yield from CITED.findall(end[0] if end else "")
 
 
 def test_every_rule_is_tested_and_no_other_is_cited(root: Path) -> None:

@@ -147,3 +147,9 @@ def test_what_cannot_be_decoded_is_described() -> None:
     assert text == "the bar of A.US at 2024-01-01T00:01Z: close: Expected `float`, got `str`"
     assert messages.describe(b"", ValueError("odd"), "the intervals") == "the intervals: odd"
     assert datetime.fromtimestamp(TIME / 1000, UTC).year == 2024
+
+
+def test_a_record_that_is_not_an_object_is_refused() -> None:
+    """A list of keys that holds null is an error of the decoder, not of this code."""
+    with pytest.raises(msgspec.ValidationError):
+        messages.record(msgspec.Raw(b"null"), messages.KeyPrefix)

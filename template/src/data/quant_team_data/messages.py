@@ -386,6 +386,8 @@ def record(content: msgspec.Raw, kind: type[M]) -> M:
         raise msgspec.DecodeError(DEEP) from None
     except msgspec.ValidationError:
         fields = plain(bytes(content))
+        if not isinstance(fields, dict):
+            raise
         for field in msgspec.structs.fields(kind):
             if field.default is None and not _fits(fields.get(field.name), field.type):
                 fields[field.name] = None
