@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.conftest import Copy, TeamEnvironment, git
@@ -35,6 +33,5 @@ def test_a_copy_passes_its_own_tests(
         "TICKDB_BASE_URL": "https://api.tickdb.ai",
         "TICKDB_API_KEY": "tk_live_not_used_by_any_test",
     }
-    done = team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider", env=machine)
-    assert re.search(r"\d+ passed", done.stdout)
+    team_environment.test(folder, env=machine)
     assert git(folder, "status", "--porcelain") == "", "its tests leave the work tree as it was"

@@ -231,4 +231,4 @@ def test_the_teams_own_tests_pass_after_an_update(
     team_environment.run(folder, "quant", "doctor")
     team_environment.run(folder, "ruff", "check")
     team_environment.run(folder, "mypy")
-    team_environment.run(folder, "pytest", "-q", "-p", "no:cacheprovider")
+    team_environment.test(folder)

@@ -34,6 +34,7 @@ def edited(history: Path, tmp_path: Path) -> Path:
     return team
 
 
+@pytest.mark.full
 def test_an_edit_of_moved_code_conflicts_or_is_named(
     edited: Path, team_environment: TeamEnvironment
 ) -> None:
@@ -54,6 +55,7 @@ def test_an_edit_of_moved_code_conflicts_or_is_named(
     assert MARK in git(edited, *named.rpartition("->  git ")[2].split())
 
 
+@pytest.mark.full
 def test_what_the_team_never_edited_goes_without_a_word(
     history: Path, tmp_path: Path, team_environment: TeamEnvironment
 ) -> None:

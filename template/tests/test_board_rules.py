@@ -56,7 +56,7 @@ def test_many_symbols_have_lots_of_their_own() -> None:
 
 
 def test_what_was_bought_today_is_sold_tomorrow() -> None:
-    """Bought in the second of three bars a date; the third may not sell, the fourth may. [settle]"""
+    """Bought in the second of three bars a date; the third cannot sell, the fourth can. [settle]"""
     bars = make([100.0] * 6, length=THIRD, same_day_sale=False)
     done = run(bars, [1, 0, 0, 0, 0, 0])
     assert [fill.time // THIRD for fill in done.fills] == [1, 3]

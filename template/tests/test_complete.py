@@ -1,4 +1,4 @@
-"""A range is complete, whatever a page holds; what is missing is confirmed before it is believed."""
+"""A range is complete, whatever a page holds; what is missing is confirmed first."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_deciding_bar_never_fills(fill: str) -> None:
 
 
 def test_a_held_target_is_left_to_drift() -> None:
-    """The same target again makes no order, nor does NaN: one fill, however the price moves. [decide]"""
+    """The same target again makes no order, nor does NaN: one fill, whatever the price. [decide]"""
     done = run(make([100, 100, 50, 200, 70]), [0.5, 0.5, math.nan, 0.5, 0.5])
     assert len(done.fills) == done.counts["orders"] == 1
 

@@ -1,4 +1,4 @@
-"""Whatever a service, a proxy or an environment does, a person gets one sentence of this project."""
+"""Whatever a service, a proxy or an environment does, a person gets one sentence of ours."""
 
 from __future__ import annotations
 

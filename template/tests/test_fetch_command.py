@@ -1,4 +1,4 @@
-"""`quant data fetch`: what came, how much of the calendar that is, and why the rest is not there."""
+"""`quant data fetch`: what came, how much of the calendar that is, and why the rest is missing."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_nothing_to_show_is_one_sentence(arguments: tuple[str, ...]) -> None:
 
 
 def test_a_notebook_shows_tables_and_a_chart() -> None:
-    """HTML with the facts, the last bars and the closes as a picture, stamped; no package needed."""
+    """HTML with the facts, the last bars and the closes as a picture, stamped."""
     fill(AAPL, "2024-01-01", "2024-01-11")
     shown = holdings.show("AAPL.US")._repr_html_()
     assert shown.count("<table>") == 2

@@ -1,4 +1,4 @@
-"""The exports that people have: each is recognised and read right, or says which option reads it."""
+"""The exports that people have: each is read right, or says which option reads it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Where a strategy's targets change: one decision each, with all that its first fill needs.
 
-A decision is known at the close of its bar. What stands here of the bar after it (its price, whether
-it trades at all) is read by the engine only when that bar fills.
+A decision is known at the close of its bar. What stands here of the bar after it (its price, and
+whether it trades) is read by the engine only when that bar fills.
 """
 
 from __future__ import annotations

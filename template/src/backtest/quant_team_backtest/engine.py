@@ -9,16 +9,16 @@ The rules, in the order in which they apply:
 
 - A weight that a strategy gives on a bar is known at that bar's close. It makes an order only if
   it differs from the weight before it (the first is compared with 0; NaN means "as before"). A
-  held position is left to drift: the same target again makes no order, so nothing is traded every bar
-  to make up for small moves.
+  held position is left to drift: the same target again makes no order, so nothing is traded to
+  make up for small moves.
 - An order is an amount of money: weight times the equity at the close that decided, scaled so that
   all positions together are worth at most `max_gross` of it. It is filled on the symbol's next bar,
   at its open (`next_open`) or close (`next_close`), never on the bar that decided. The first bar
   that trades turns the amount into a quantity, costs included, rounded toward zero to whole lots.
 - With `max_gross` at most 1, purchases at one time are cut to what the cash pays for.
 - A bar without volume, or at its price limit, fills nothing, and no fill exceeds the participation
-  cap. What is left waits for the next bars. An order that opens or enlarges a position expires after
-  `expire_after` of them; one that reduces it never does. A new target replaces a waiting order.
+  cap. What is left waits for the next bars. An order that opens or enlarges a position expires
+  after `expire_after` of them; one that reduces it never does. A new target replaces a waiting order.
 - Equity at or below zero at a close ends the run as ruin: what is open is closed at the mark. What
   is held of a delisted symbol leaves at its last close.
 - Splits and dividends change a position at the open of their bar.

@@ -83,7 +83,7 @@ def _at_levels(
     axis: Times,
     levels: tuple[Indexes, Floats, Floats],
 ) -> Entries:
-    """Return fills with those that have a price of their own, in the last millisecond of the bar."""
+    """Return fills with those at a price of their own in the last millisecond of their bars."""
     number, price, costs = levels
     here, rows, which = np.intersect1d(entries.number, number, return_indices=True)
     if not len(here):

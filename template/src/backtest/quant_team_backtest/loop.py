@@ -252,7 +252,7 @@ class Loop:
         group: Group,
         orders: list[Filled],
     ) -> None:
-        """Enter fills, each a symbol, a bar, a quantity and its cost, where the cash may not suffice.
+        """Enter fills (symbol, bar, quantity and cost) where the cash may not suffice.
 
         So too where something may be owed.
         """

@@ -78,8 +78,8 @@ class Bars:
 class Exits:
     """How the positions of one symbol are left beside their targets.
 
-    Each is None, or one value per bar; that of the bar that decided an entry holds for the position,
-    NaN for none. A position is not entered again before its target changes.
+    Each is None, or one value per bar; that of the bar that decided an entry holds for the
+    position, NaN for none. A position is not entered again before its target changes.
 
     Attributes:
         stop: loss at which it is left, a fraction of the entry price.

@@ -23,8 +23,8 @@ def warnings_of(
         found.append("Ruin: equity fell to zero or below, and the run ended there.")
     if counts["expired"]:
         found.append(
-            f"{counts['expired']:,} of {_orders(orders)} expired before being filled whole, for lack "
-            "of volume: what was filled by then stays."
+            f"{counts['expired']:,} of {_orders(orders)} expired before being filled whole, "
+            "for lack of volume: what was filled by then stays."
         )
     if counts["waiting"]:
         were = "was" if counts["waiting"] == 1 else "were"

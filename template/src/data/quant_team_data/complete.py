@@ -62,7 +62,8 @@ def between(
         asked: symbol, interval and type.
         span: the range, in milliseconds UTC, the second left out.
         now: aware; what has closed by then is expected.
-        is_widened: bars of a longer interval say that there are some, so an empty answer is not believed.
+        is_widened: bars of a longer interval say that there are some, so an empty answer is not
+            believed.
 
     Raises:
         DecodeError: the answers contradict each other or the request, or give too few bars each.

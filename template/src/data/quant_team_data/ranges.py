@@ -36,7 +36,7 @@ def joined(ranges: Iterable[Range]) -> list[Range]:
 
 
 def first_open_bar(interval: str, now: datetime) -> int:
-    """Return the first open, in ms UTC, of a bar that has not closed yet; the shortest month counts.
+    """Return the first open, in ms UTC, of a bar that has not closed; the shortest month counts.
 
     Args:
         interval: one of `markets.INTERVALS`.

@@ -11,8 +11,8 @@ from quant_team_utils.paths import project_root
 
 FOLDER = "data"
 IMPORT = "import:"  # how the source of another vendor's bars begins
-# The type under which splits and dividends are kept, and what stands there as the interval: an action
-# is a row at 00:00 UTC of its ex-date, with its ratio as the open and its cash as the close.
+# The type under which splits and dividends are kept, and what stands there as the interval: an
+# action is a row at 00:00 UTC of its ex-date, with its ratio as the open and its cash as the close.
 FACTORS = "factors"
 ACTIONS = "actions"
 MOVE = "move"  # the type of a line of data.lock that names no bars, see `real_moves`
