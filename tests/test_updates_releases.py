@@ -43,8 +43,7 @@ def test_the_bundle_never_holds_itself(tmp_path: Path) -> None:
         assert set(git(folder, "ls-tree", "--name-only", release).split()) == set(PARTS)
 
 
-# From older releases, and for GitLab, whose copy differs in a few files only, the full tier is often
-# enough.
+# From older releases, and for GitLab, whose copy differs in few files, the full tier is enough.
 PATHS = [
     *[pytest.param(release, "github", marks=pytest.mark.full) for release in RELEASES[:-1]],
     *[pytest.param(release, "gitlab", marks=pytest.mark.full) for release in RELEASES],

@@ -73,7 +73,7 @@ def test_every_none_has_a_reason() -> None:
 
 
 def test_excursions_equal_a_plain_loop() -> None:
-    """On a random account each trade's MAE and MFE are those of a loop over its bars. [excursion]"""
+    """On a random account MAE and MFE of each trade are those of a loop over bars. [excursion]"""
     random = np.random.default_rng(7)
     close = 100 * np.exp(np.cumsum(random.normal(0, 0.02, 400)))
     opens = close * np.exp(random.normal(0, 0.005, 400))

@@ -18,7 +18,7 @@ The rules, in the order in which they apply:
 - With `max_gross` at most 1, purchases at one time are cut to what the cash pays for.
 - A bar without volume, or at its price limit, fills nothing, and no fill exceeds the participation
   cap. What is left waits for the next bars. An order that opens or enlarges a position expires
-  after `expire_after` of them; one that reduces it never does. A new target replaces a waiting order.
+  after `expire_after` of them; one that reduces it never does. A new target replaces what waits.
 - Equity at or below zero at a close ends the run as ruin: what is open is closed at the mark. What
   is held of a delisted symbol leaves at its last close.
 - Splits and dividends change a position at the open of their bar.

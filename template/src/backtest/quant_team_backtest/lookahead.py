@@ -1,8 +1,8 @@
 """Whether a strategy sees the future: what it says of a bar must not depend on the bars after it.
 
 Signals are computed again on histories that end earlier. If a value of a shorter history is not
-that of the whole one, either the strategy looks ahead, or it says something else each time: a second
-look at the same history tells which.
+that of the whole one, either the strategy looks ahead, or it says something else each time: a
+second look at the same history tells which.
 """
 
 from __future__ import annotations
