@@ -210,8 +210,8 @@ class TeamEnvironment:
         halves = [modules[::2], modules[1::2]]
 
         def run_half(half: list[Path]) -> str:
-            command = ("pytest", "-q", "-p", "no:cacheprovider", *half)
-            return self.run(repository, *command, env=env).stdout
+            words: list[str | Path] = ["pytest", "-q", "-p", "no:cacheprovider", *half]
+            return self.run(repository, *words, env=env).stdout
 
         with ThreadPoolExecutor(len(halves)) as pool:
             for output in pool.map(run_half, halves):
