@@ -150,3 +150,18 @@ def test_a_plan_that_ends_where_the_range_begins_is_no_error(service: Service) -
 
     service.reply = reply
     assert fetched(300) == [bar["time"] for bar in bars]
+
+
+def test_of_a_few_bars_a_missing_one_is_asked_for_again(service: Service) -> None:
+    """Four of six do not tell a symbol that trades seldom from an answer with a hole."""
+    bars = hourly(6)
+    page = Ranged(bars, "newest", 1000)
+    answers: list[int] = []
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        answers.append(1)
+        rows = page(request).json()["data"]["klines"]
+        return ok({"klines": without(rows, 2, 4) if len(answers) == 1 else rows})
+
+    service.reply = reply
+    assert fetched(6) == [bar["time"] for bar in bars]

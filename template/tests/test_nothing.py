@@ -106,6 +106,21 @@ def test_one_empty_answer_loses_nothing(service: Service) -> None:
     assert len(fetch_bars("BTCUSDT", "1h", "2024-07-01", "2024-07-05")) == 5 * 24
 
 
+def test_an_empty_answer_about_today_is_not_believed(service: Service) -> None:
+    """The day is not over, so its longer bar is missing: that of yesterday is reason enough."""
+    today = NOW.replace(hour=0, minute=0, second=0)
+    listed = Listed(LISTED, today)
+    listed.times["1h"] += [today + number * HOUR for number in range(12)]
+    answers: list[int] = []
+
+    def reply(request: httpx2.Request) -> httpx2.Response:
+        answers.append(1)
+        return ok({"klines": []}) if len(answers) == 1 else listed(request)
+
+    service.reply = reply
+    assert len(fetch_bars("BTCUSDT", "1h", today, NOW)) == 12
+
+
 def test_a_weekend_needs_no_reason(service: Service) -> None:
     """Where no bar is due, nothing is the answer, and it is proven."""
     for _ in range(2):

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from quant_team_data.expected import Expected
     from quant_team_data.frames import Times
 
-NEARLY_ALL = 0.95  # of the expected bars: where so many came, every missing one is asked for again
+# Of the expected bars, long runs apart: where so many came, every missing one is asked for again.
+NEARLY_ALL = 0.95
+FEW = 100  # expected bars: too few to tell that a symbol trades seldom, if half are there
 MOST = 0.5  # where so many came apart from the longest run, long runs of missing ones are
 RUN = 5  # bars in a row: a shorter run is not long
 
@@ -56,18 +58,19 @@ def doubtful(expected: Expected, times: Times) -> Times:
     gone = expected.missing(times, first, last)
     count = expected.number(first, last)
     present = count - len(gone)
-    if present >= NEARLY_ALL * count:
+    least = MOST if count <= FEW else NEARLY_ALL
+    if present >= least * count:
         return gone
     runs = _runs(expected, gone)
     longest = max(len(run) for run in runs)
     if present <= MOST * (count - longest):
         return gone[:0]
     shortest = max(RUN, (1 - NEARLY_ALL) * count)
-    found = [gone[:0]]
-    for run in runs:
-        if len(run) >= shortest:
-            found.append(run)
-    return np.concatenate(found)
+    long = [run for run in runs if len(run) >= shortest]
+    in_long = sum(len(run) for run in long)
+    if present >= NEARLY_ALL * (count - in_long):
+        return gone
+    return np.concatenate([gone[:0], *long])
 
 
 def _runs(expected: Expected, gone: Times) -> list[Times]:

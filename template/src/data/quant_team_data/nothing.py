@@ -18,6 +18,7 @@ from quant_team_data.proof import Found
 from quant_team_data.ranges import Range
 
 A_MONTH = 31 * A_DAY
+RECENT = 5 * A_DAY  # holidays and a weekend: what traded then may trade now
 
 # Takes an interval, a range, and whether nothing would be no answer; returns the bars.
 Again = Callable[[str, Range, bool], Found]
@@ -63,6 +64,10 @@ def explained(
     times = frames.times_of(found.bars)
     length = 1000 * longest(longer)
     near = times[(times > low - length) & (times < high + A_DAY)]
+    if not len(near) and longer == "1d":
+        # The day of the range may not be over: its bar is not there yet, that of the day before is.
+        recent = times[(times > low - length - RECENT) & (times < low)]
+        near = recent[-1:]
     if len(near):
         begin = min(low, int(near[0]) - A_DAY)
         stop = max(high, int(near[-1]) + length + A_DAY)
