@@ -66,11 +66,15 @@ def doubtful(expected: Expected, times: Times) -> Times:
     if present <= MOST * (count - longest):
         return gone[:0]
     shortest = max(RUN, (1 - NEARLY_ALL) * count)
-    long = [run for run in runs if len(run) >= shortest]
-    in_long = sum(len(run) for run in long)
-    if present >= NEARLY_ALL * (count - in_long):
+    found = [gone[:0]]
+    for run in runs:
+        if len(run) >= shortest:
+            found.append(run)
+    in_long_runs = np.concatenate(found)
+    others = count - len(in_long_runs)
+    if present >= NEARLY_ALL * others:
         return gone
-    return np.concatenate([gone[:0], *long])
+    return in_long_runs
 
 
 def _runs(expected: Expected, gone: Times) -> list[Times]:
