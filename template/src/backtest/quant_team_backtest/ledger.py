@@ -85,6 +85,8 @@ def _at_levels(
 ) -> Entries:
     """Return fills with those at a price of their own in the last millisecond of their bars."""
     number, price, costs = levels
+    if not len(number):
+        return entries
     here, rows, which = np.intersect1d(entries.number, number, return_indices=True)
     if not len(here):
         return entries

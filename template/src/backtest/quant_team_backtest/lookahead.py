@@ -65,7 +65,7 @@ def check(
         whole: what it says on them.
     """
     columns = [_times(frame) for frame in frames.values()]
-    times = np.unique(np.concatenate(columns))
+    times = np.sort(np.concatenate(columns))
     count = sum(len(frame) for frame in frames.values())
     compared = 0
     fractions = MANY_ENDS if count <= FEW else FEW_ENDS

@@ -192,8 +192,9 @@ def _due(known: Rows, interval: str) -> Due:
     """Return the opens of all bars of trading days, each once, in order."""
     if shortest(interval) >= SECONDS_OF_A_DAY:
         firsts = _first_days(known.days, interval)
-        days, which = np.unique(firsts, return_index=True)
-        return Due(days * MILLISECONDS_OF_A_DAY, which)
+        changes = np.diff(firsts, prepend=-1) != 0  # np.unique takes 40 ms to load
+        which = np.flatnonzero(changes)
+        return Due(firsts[which] * MILLISECONDS_OF_A_DAY, which)
     step = 1000 * shortest(interval)
     begins = known.spans[..., 0].ravel()
     ends = known.spans[..., 1].ravel()
