@@ -349,7 +349,7 @@ def _require(
     example = ",".join(f"{name}=NAME" for name in missing)
     advice = f"name it as in --columns {example}"
     if missing == ["volume"]:
-        advice += " (volume=none: there is none, and 0 is stored)"
+        advice += " (volume=none if there is no volume: 0 is stored)"
     raise ImportFileError(f"no column {', '.join(missing)}: {_known(header)}; {advice}")
 
 

@@ -45,7 +45,7 @@ MOST_MONTHS = 6  # of changed bars, that are named
 @click.option(
     "--columns",
     metavar="NAME=COLUMN,...",
-    help="Name columns or number them from 1: time=Date,close=Last; volume=none: there is none.",
+    help="Name columns or number them from 1: time=Date,close=Last; volume=none: no volume.",
 )
 @click.option("--select", metavar="COLUMN=VALUE", help="Take these rows only: symbol=AAPL.")
 @click.option("--delimiter", metavar="CHARACTER", help="Split columns at this: , ; or tab.")
