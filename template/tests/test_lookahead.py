@@ -73,7 +73,9 @@ def test_a_strategy_that_peeks_is_named(signal: Signal) -> None:
     found = verdict(signal)
     assert found.found == lookahead.PEEKS
     assert found.symbol == "X"
-    assert 0 <= (found.bar or 0) <= (found.end or 0) < COUNT * DAY
+    assert found.bar is not None
+    assert found.end is not None
+    assert 0 <= found.bar <= found.end < COUNT * DAY
 
 
 @pytest.mark.parametrize(
