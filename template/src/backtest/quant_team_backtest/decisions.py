@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quant_team_backtest import inputs
-from quant_team_backtest.assumptions import Assumptions
 from quant_team_backtest.fills import Indexes
 from quant_team_backtest.prepared import Prepared
 from quant_team_backtest.simulation import Flags, Floats, Times
-from quant_team_backtest.venue import Venue, venues_of
+from quant_team_backtest.venue import Venue
 
 DAY_MS = 86_400_000
 
@@ -47,21 +46,21 @@ class Decisions(NamedTuple):
 
 def decisions_of(
     prepared: Prepared,
+    venues: list[Venue],
     weights: Mapping[str, Floats],
-    assumptions: Assumptions,
 ) -> Decisions:
     """Return every change of a target.
 
     Args:
         prepared: the bars.
+        venues: of each symbol.
         weights: for each symbol one target per bar; NaN means "as before".
-        assumptions: costs, and how orders fill.
 
     Raises:
         EngineError: a symbol has no weights, too few or too many, or infinite ones.
     """
     found = []
-    for column, venue in enumerate(venues_of(prepared, assumptions)):
+    for column, venue in enumerate(venues):
         targets = inputs.targets(prepared.symbols[column], len(venue.times), weights)
         found.append(_of_symbol(column, venue, targets))
     if len(found) == 1:

@@ -34,6 +34,7 @@ from quant_team_backtest.loop import Loop
 from quant_team_backtest.outcome import simulation_of
 from quant_team_backtest.prepared import Prepared
 from quant_team_backtest.simulation import Bars, Exits, Fill, Floats, Flow, Simulation, Trade
+from quant_team_backtest.venue import venues_of
 
 __all__ = [
     "Assumptions",
@@ -68,7 +69,8 @@ def simulate(
         EngineError: bars or weights are missing, of different lengths, out of order or not numbers.
     """
     prepared = bars if isinstance(bars, Prepared) else Prepared(bars)
-    decisions = decisions_of(prepared, weights, assumptions)
-    loop = Loop(prepared, decisions, assumptions, exits or {})
+    venues = venues_of(prepared, assumptions)
+    decisions = decisions_of(prepared, venues, weights)
+    loop = Loop(prepared, venues, decisions, assumptions, exits or {})
     loop.run()
     return simulation_of(prepared, loop, assumptions)

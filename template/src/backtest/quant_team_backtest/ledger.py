@@ -12,7 +12,7 @@ from quant_team_backtest.book import Book
 from quant_team_backtest.fills import Indexes
 from quant_team_backtest.prepared import YEAR_MS, Prepared, Series
 from quant_team_backtest.simulation import Floats, Times
-from quant_team_backtest.venue import Venue, venues_of
+from quant_team_backtest.venue import Venue
 
 FLAT = 1e-9  # of a fill: what is left of a position by rounding
 
@@ -56,8 +56,8 @@ class Entries(NamedTuple):
 
 def entries_of(
     prepared: Prepared,
+    venues: list[Venue],
     book: Book,
-    assumptions: Assumptions,
 ) -> list[Entries]:
     """Return the fills of each symbol."""
     column, bar, quantity = book.columns()
@@ -69,7 +69,7 @@ def entries_of(
     bounds = np.searchsorted(symbols[order], every)
     found = []
     levels = book.levels()
-    for i, venue in enumerate(venues_of(prepared, assumptions)):
+    for i, venue in enumerate(venues):
         own = numbers[bounds[i] : bounds[i + 1]]
         entries = _of_symbol(venue, own, bar[own], quantity[own], prepared.axis)
         entries = _at_levels(venue.series, entries, prepared.axis, levels)

@@ -19,7 +19,7 @@ from quant_team_backtest.book import Book
 from quant_team_backtest.decisions import Decisions
 from quant_team_backtest.prepared import Prepared
 from quant_team_backtest.simulation import Exits
-from quant_team_backtest.venue import venues_of
+from quant_team_backtest.venue import Venue
 from quant_team_backtest.waiting import Waiting
 from quant_team_backtest.watch import Watch
 
@@ -54,6 +54,7 @@ class Loop:
     """A run: what is decided at each close, and what the next bars fill of it.
 
     Attributes:
+        venues: how the orders of each symbol fill.
         book: cash, positions and fills.
         waiting: the orders that the next bar did not fill as a whole.
         orders: how many were decided.
@@ -64,15 +65,15 @@ class Loop:
     def __init__(
         self,
         prepared: Prepared,
+        venues: list[Venue],
         decisions: Decisions,
         assumptions: Assumptions,
         exits: Mapping[str, Exits],
     ) -> None:
         """Start flat, with the initial capital."""
-        venues = venues_of(prepared, assumptions)
         at_open = assumptions.fill == NEXT_OPEN
         chosen = [exits.get(symbol) for symbol in prepared.symbols]
-        self._venues = venues
+        self.venues = venues
         self._watch = Watch(venues, chosen, decisions)
         # At a close, what exits leave within the bar comes before what the close fills.
         self._is_direct = prepared.is_aligned and (at_open or self._watch.is_idle)
@@ -259,7 +260,7 @@ class Loop:
         columns, bars, quantities, costs = zip(*orders, strict=True)
         here = slice(group.first, group.last)
         lots = self._decisions.lot[here].tolist()
-        venue = self._venues[columns[0]]
+        venue = self.venues[columns[0]]
         time = venue.times.item(bars[0])
         kept = self.book.affordable(columns, quantities, costs, lots, time)
         for order, left in zip(orders, kept, strict=True):

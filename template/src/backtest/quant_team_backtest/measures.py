@@ -24,18 +24,13 @@ def measure(run: Simulation, periods_per_year: int) -> Metrics:
     """
     if not len(run.equity):
         names = [*metrics.METRICS, *NAMES]
-        reasons = dict.fromkeys(names, NO_LENGTH.reason)
-        return Metrics(dict.fromkeys(names), reasons)
-    found = metrics.measure(run, periods_per_year)
-    values = dict(found.values)
-    reasons = dict(found.reasons)
-    for name, value in _others(run, periods_per_year).items():
-        if isinstance(value, Undefined):
-            values[name] = None
-            reasons[name] = value.reason
-        else:
-            values[name] = value
-    return Metrics(values, reasons)
+        return metrics.collected(dict.fromkeys(names, NO_LENGTH))
+    first = metrics.measure(run, periods_per_year)
+    others = metrics.collected(_others(run, periods_per_year))
+    return Metrics(
+        values={**first.values, **others.values},
+        reasons={**first.reasons, **others.reasons},
+    )
 
 
 # Details

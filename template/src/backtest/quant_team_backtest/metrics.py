@@ -7,7 +7,7 @@ need nothing but the curve and the trades; `measures` adds the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,10 +54,17 @@ def measure(simulation: Simulation, periods_per_year: int) -> Metrics:
         simulation: what the engine gave.
         periods_per_year: days to annualise with: 252 for exchanges, 365 around the clock.
     """
+    numbers = {}
+    for name, metric in METRICS.items():
+        numbers[name] = metric(simulation, periods_per_year)
+    return collected(numbers)
+
+
+def collected(numbers: Mapping[str, float | Undefined]) -> Metrics:
+    """Return numbers, some of which have no meaning, as values and reasons."""
     values: dict[str, float | int | None] = {}
     reasons = {}
-    for name, metric in METRICS.items():
-        value = metric(simulation, periods_per_year)
+    for name, value in numbers.items():
         if isinstance(value, Undefined):
             values[name] = None
             reasons[name] = value.reason

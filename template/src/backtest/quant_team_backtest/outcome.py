@@ -22,7 +22,7 @@ def simulation_of(
 ) -> Simulation:
     """Return what a loop did as curve, fills and trades."""
     is_at_open = assumptions.fill == NEXT_OPEN
-    entries = ledger.entries_of(prepared, loop.book, assumptions)
+    entries = ledger.entries_of(prepared, loop.venues, loop.book)
     cash = ledger.cash_of(prepared, entries, assumptions)
     equity = ledger.equity_of(prepared, entries, cash, assumptions)
     fallen = np.flatnonzero(equity <= 0)
